@@ -1,0 +1,389 @@
+"""The truth about an index: articles, passages, vectors and changes in one SQLite file.
+
+Everything else in a generation is derived from this file and can be rebuilt from it without
+embedding anything again. Every batch of work is one transaction and one row of `changes`. A passage
+number is never used twice, not even by another generation, and what it stands for never changes:
+so a derived index is in step exactly when it holds the same numbers.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.article import Article, Passage, SetAside, content_hash
+from index.encoder import Matrix
+from index.errors import IndexDamaged
+from index.vectors import Numbers
+
+_SCHEMA = """
+CREATE TABLE articles (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    content_hash TEXT NOT NULL,
+    url TEXT, title TEXT NOT NULL, text TEXT NOT NULL, published TEXT, updated TEXT,
+    authors TEXT NOT NULL, source TEXT, language TEXT, section TEXT, summary TEXT, extra TEXT NOT NULL
+);
+CREATE INDEX articles_by_url ON articles (url);
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    article INTEGER NOT NULL REFERENCES articles (number),
+    start INTEGER NOT NULL, end INTEGER NOT NULL,
+    embedding BLOB NOT NULL REFERENCES vectors (embedding)
+);
+CREATE INDEX passages_by_article ON passages (article);
+CREATE INDEX passages_by_embedding ON passages (embedding);
+-- One vector for each distinct text that was embedded, named by the hash of that text.
+CREATE TABLE vectors (embedding BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE changes (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL);
+CREATE TABLE set_aside (source TEXT PRIMARY KEY, reason TEXT NOT NULL, at TEXT NOT NULL);
+"""
+_ARTICLE_COLUMNS = "id, title, text, url, published, updated, authors, source, language, section, summary, extra"
+# Half precision moves a cosine by less than 0.001 and halves the file.
+_STORED_VECTOR = np.dtype("<f2")
+# SQLite's default limit on bound values is 32,766.
+_ROWS_A_QUERY = 10_000
+_PASSAGES_A_PART = 2_000
+_BUSY_SECONDS = 30.0
+# Passage numbers of a generation begin at a random multiple of this, so that a derived file of
+# another generation shares no number with this one and cannot be mistaken for its own.
+_NUMBERS_A_GENERATION = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An article ready to be stored: its passages as spans, each with the hash of what was embedded."""
+
+    article: Article
+    spans: tuple[tuple[int, int], ...]
+    embeddings: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much is in a catalog."""
+
+    articles: int
+    passages: int
+    set_aside: int
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassageColumns:
+    """What filtering and grouping need to know of every passage, ascending by passage number.
+
+    `numbers`, `article_positions`: shape (passages,). `article_numbers`, `days` (ISO text or None),
+    `sources`, `languages`, `authors`: one entry for each article, ascending by article number;
+    `article_positions` points into them.
+    """
+
+    numbers: Numbers
+    article_positions: NDArray[np.intp]
+    article_numbers: Numbers
+    days: list[str | None]
+    sources: list[str | None]
+    languages: list[str | None]
+    authors: list[tuple[str, ...]]
+
+
+class Catalog:
+    """An open catalog file. One process writes; any number read, each seeing one moment."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new, empty catalog at `path`."""
+        connection = _connect(path)
+        connection.executescript(_SCHEMA)
+        first = secrets.randbelow(2**31) * _NUMBERS_A_GENERATION
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('passages', ?)", (first,))
+        return cls(connection, path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The catalog at `path`, for writing. Raises IndexDamaged when it is not one."""
+        if not path.is_file():
+            raise IndexDamaged(f"{path} is missing. Restore it from a backup, or run: dateline rebuild SOURCE")
+        return cls(_checked(_connect(path), path), path)
+
+    @classmethod
+    def snapshot(cls, path: Path) -> Self:
+        """The catalog as it stands now, for reading: later changes by others are not seen."""
+        try:
+            catalog = cls.open(path)
+        except IndexDamaged:
+            # Where the folder cannot be written, SQLite can only read what is wholly in the file.
+            catalog = cls(_checked(_connect(path, immutable=True), path), path)
+        catalog._connection.execute("BEGIN")
+        catalog.counts()  # the snapshot begins with the first read
+        return catalog
+
+    def close(self) -> None:
+        """Closes the file; a snapshot is let go."""
+        self._connection.close()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def store(self, prepared: Sequence[Prepared], vectors: Mapping[bytes, Matrix]) -> None:
+        """Inserts or replaces articles in one transaction.
+
+        `vectors` holds the embeddings that the catalog does not have yet. When this returns, the
+        articles are on the disk.
+        """
+        with self._change("add"):
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
+                ((key, vector.astype(_STORED_VECTOR).tobytes()) for key, vector in vectors.items()),
+            )
+            stale = [embedding for item in prepared for embedding in self._drop(item.article.id)]
+            for item in prepared:
+                self._insert(item)
+            self._forget_unused(stale)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Removes these articles in one transaction."""
+        with self._change("remove"):
+            self._forget_unused([embedding for id in ids for embedding in self._drop(id)])
+
+    def set_aside(self, documents: Iterable[SetAside]) -> None:
+        """Remembers documents that could not be read."""
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", ((d.source, d.reason, _now()) for d in documents)
+            )
+
+    def checkpoint(self) -> None:
+        """Folds the write-ahead log into the one file."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _insert(self, item: Prepared) -> None:
+        row = _article_row(item.article)
+        cursor = self._connection.execute(
+            f"INSERT INTO articles ({_ARTICLE_COLUMNS}, content_hash) VALUES ({', '.join('?' * len(row))})", row
+        )
+        passages = (
+            (cursor.lastrowid, start, end, embedding)
+            for (start, end), embedding in zip(item.spans, item.embeddings, strict=True)
+        )
+        self._connection.executemany(
+            "INSERT INTO passages (article, start, end, embedding) VALUES (?, ?, ?, ?)", passages
+        )
+
+    def _drop(self, id: str) -> list[bytes]:
+        """Deletes an article and its passages; returns the embeddings that those used."""
+        number = self._number(id)
+        if number is None:
+            return []
+        rows = self._connection.execute("DELETE FROM passages WHERE article = ? RETURNING embedding", (number,))
+        embeddings = [embedding for (embedding,) in rows.fetchall()]
+        self._connection.execute("DELETE FROM articles WHERE number = ?", (number,))
+        return embeddings
+
+    def _forget_unused(self, embeddings: Iterable[bytes]) -> None:
+        self._connection.executemany(
+            "DELETE FROM vectors WHERE embedding = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM passages WHERE passages.embedding = ?1)",
+            ((embedding,) for embedding in embeddings),
+        )
+
+    @contextmanager
+    def _change(self, kind: str) -> Iterator[None]:
+        with self._transaction():
+            self._connection.execute("INSERT INTO changes (at, kind) VALUES (?, ?)", (_now(), kind))
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk may already have rolled back
+                self._connection.execute("ROLLBACK")
+            raise
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def counts(self) -> Counts:
+        """How much is in it."""
+        row = self._connection.execute(
+            "SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages),"
+            " (SELECT count(*) FROM set_aside), (SELECT coalesce(max(number), 0) FROM changes)"
+        ).fetchone()
+        return Counts(*row)
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        """The content hash of each of these articles that is stored."""
+        return dict(self._select("SELECT id, content_hash FROM articles WHERE id IN ({})", ids))
+
+    def ids(self, names: Sequence[str]) -> dict[str, str]:
+        """For each name that is the id or the URL of a stored article, that article's id."""
+        found = dict(self._select("SELECT url, id FROM articles WHERE url IN ({})", names))
+        return found | {id: id for (id,) in self._select("SELECT id FROM articles WHERE id IN ({})", names)}
+
+    def articles(self, numbers: Sequence[int]) -> dict[int, Article]:
+        """Articles by number."""
+        rows = self._select(f"SELECT number, {_ARTICLE_COLUMNS} FROM articles WHERE number IN ({{}})", numbers)
+        return {row[0]: _article(row[1:]) for row in rows}
+
+    def article(self, id: str) -> tuple[int, Article] | None:
+        """An article and its number, by id."""
+        number = self._number(id)
+        return None if number is None else (number, self.articles([number])[number])
+
+    def all_articles(self) -> Iterator[Article]:
+        """Every article, in the order of their arrival; memory stays flat."""
+        for row in self._connection.execute(f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY number"):
+            yield _article(row)
+
+    def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
+        """Passages by number."""
+        rows = self._select("SELECT number, article, start, end FROM passages WHERE number IN ({})", numbers)
+        return {row[0]: Passage(*row) for row in rows}
+
+    def passages_of(self, article: int) -> list[Passage]:
+        """The passages of one article, in reading order."""
+        rows = self._connection.execute(
+            "SELECT number, article, start, end FROM passages WHERE article = ? ORDER BY start", (article,)
+        )
+        return [Passage(*row) for row in rows]
+
+    def each_passage(self, numbers: Numbers) -> Iterator[tuple[Passage, Article]]:
+        """These passages, each with its article; memory stays flat."""
+        for part in _parts(numbers.tolist(), _PASSAGES_A_PART):
+            passages = self.passages(part)
+            articles = self.articles(sorted({passage.article for passage in passages.values()}))
+            for number in part:
+                yield passages[number], articles[passages[number].article]
+
+    def numbers(self) -> Numbers:
+        """The numbers of all passages, ascending."""
+        rows = self._connection.execute("SELECT number FROM passages ORDER BY number").fetchall()
+        return np.asarray(rows, dtype=np.int64).reshape(-1)
+
+    def vectors(self, numbers: Numbers, dimension: int) -> Matrix:
+        """The embeddings of these passages, shape (len(numbers), dimension)."""
+        matrix: Matrix = np.zeros((len(numbers), dimension), dtype=np.float32)
+        query = "SELECT number, vector FROM passages JOIN vectors USING (embedding) WHERE number IN ({})"
+        position = {number: row for row, number in enumerate(numbers.tolist())}
+        for number, blob in self._select(query, numbers.tolist()):
+            matrix[position[number]] = np.frombuffer(blob, dtype=_STORED_VECTOR)
+        return matrix
+
+    def known_vectors(self, embeddings: Sequence[bytes]) -> dict[bytes, Matrix]:
+        """Those of these embeddings that are stored, by hash."""
+        rows = self._select("SELECT embedding, vector FROM vectors WHERE embedding IN ({})", embeddings)
+        return {key: np.frombuffer(blob, dtype=_STORED_VECTOR).astype(np.float32) for key, blob in rows}
+
+    def columns(self) -> PassageColumns:
+        """What filtering and grouping need, as arrays."""
+        articles = self._connection.execute(
+            "SELECT number, substr(published, 1, 10), source, language, authors FROM articles ORDER BY number"
+        ).fetchall()
+        passages = self._connection.execute("SELECT number, article FROM passages ORDER BY number").fetchall()
+        pairs = np.asarray(passages, dtype=np.int64).reshape(-1, 2)
+        article_numbers = np.asarray([row[0] for row in articles], dtype=np.int64)
+        return PassageColumns(
+            numbers=pairs[:, 0],
+            article_positions=np.searchsorted(article_numbers, pairs[:, 1]),
+            article_numbers=article_numbers,
+            days=[row[1] for row in articles],
+            sources=[row[2] for row in articles],
+            languages=[row[3] for row in articles],
+            authors=[tuple(json.loads(row[4])) for row in articles],
+        )
+
+    def documents_set_aside(self) -> list[SetAside]:
+        """What could not be read, in the order of the sources' names."""
+        return [SetAside(*row) for row in self._connection.execute("SELECT source, reason FROM set_aside ORDER BY 1")]
+
+    def problems(self) -> list[str]:
+        """What is wrong with the file itself; empty when it is whole."""
+        execute = self._connection.execute
+        problems = [row[0] for row in execute("PRAGMA integrity_check") if row[0] != "ok"]
+        problems += [
+            f"table {row[0]} row {row[1]} refers to nothing in {row[2]}" for row in execute("PRAGMA foreign_key_check")
+        ]
+        outside = execute(
+            "SELECT count(*) FROM passages JOIN articles ON articles.number = article"
+            " WHERE start < 0 OR start >= end OR end > length(text)"
+        ).fetchone()[0]
+        if outside:
+            problems.append(f"{outside} passages point outside their article")
+        for number, stored in execute("SELECT number, content_hash FROM articles").fetchall():
+            if content_hash(self.articles([number])[number]) != stored:
+                problems.append(f"article {number} is not what was stored")
+        return problems
+
+    def _number(self, id: str) -> int | None:
+        row = self._connection.execute("SELECT number FROM articles WHERE id = ?", (id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def _select(self, query: str, values: Sequence[Any]) -> Iterator[Any]:
+        for part in _parts(values, _ROWS_A_QUERY):
+            yield from self._connection.execute(query.format(", ".join("?" * len(part))), part).fetchall()
+
+
+def _connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    # Autocommit: transactions are begun by hand. Threads share a snapshot; SQLite serialises them.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}{'?immutable=1' if immutable else ''}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    with suppress(sqlite3.DatabaseError):  # not a database, or not to be written: `_checked` finds out
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+            connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    try:
+        connection.execute("SELECT number FROM changes LIMIT 1")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IndexDamaged(
+            f"{path} cannot be read as a catalog ({error}). Restore it from a backup, or run: dateline rebuild SOURCE"
+        ) from error
+    return connection
+
+
+def _article_row(article: Article) -> tuple[Any, ...]:
+    return (
+        article.id, article.title, article.text, article.url, article.published, article.updated,
+        json.dumps(article.authors, ensure_ascii=False), article.source, article.language, article.section,
+        article.summary, json.dumps(dict(article.extra), ensure_ascii=False), content_hash(article),
+    )  # fmt: skip
+
+
+def _article(row: Sequence[Any]) -> Article:
+    id, title, text, url, published, updated, authors, source, language, section, summary, extra = row
+    return Article(
+        id=id, title=title, text=text, url=url, published=published, updated=updated,
+        authors=tuple(json.loads(authors)), source=source, language=language, section=section,
+        summary=summary, extra=json.loads(extra),
+    )  # fmt: skip
+
+
+def _parts(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

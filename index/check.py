@@ -1,0 +1,75 @@
+"""Is the index whole, and making it whole again from its catalog."""
+
+from pathlib import Path
+
+import numpy as np
+
+from index.catalog import Catalog
+from index.derived import bring_in_step
+from index.errors import IndexDamaged
+from index.generation import Layout, Manifest, file_sha256, live_generation, load_manifest, writer_lock
+from index.terms import Terms
+from index.vectors import Vectors
+
+
+def problems(root: Path) -> list[str]:
+    """What is wrong with the live generation, one line each; empty when it is whole.
+
+    Raises IndexMissing, IndexDamaged or IndexOutdated when there is nothing to examine.
+    """
+    layout = live_generation(root)
+    manifest = load_manifest(layout)
+    catalog = Catalog.snapshot(layout.catalog)
+    try:
+        return catalog.problems() + _vector_problems(catalog, layout, manifest) + _term_problems(catalog, layout)
+    finally:
+        catalog.close()
+
+
+def repair(root: Path) -> list[str]:
+    """Builds the derived files anew from the catalog, without embedding, and returns what was wrong.
+
+    Raises IndexDamaged when the catalog itself is not whole: then only a backup or a rebuild helps.
+    """
+    with writer_lock(root):
+        layout = live_generation(root)
+        catalog = Catalog.open(layout.catalog)
+        try:
+            fatal = catalog.problems()
+        finally:
+            catalog.close()
+        if fatal:
+            raise IndexDamaged(
+                f"{layout.catalog} is damaged ({fatal[0]}) and cannot be repaired from itself."
+                " Restore it from a backup, or run: dateline rebuild SOURCE"
+            )
+        found = problems(root)
+        if found:
+            bring_in_step(layout, afresh=True)
+    return found
+
+
+def _vector_problems(catalog: Catalog, layout: Layout, manifest: Manifest) -> list[str]:
+    try:
+        vectors = Vectors.load(layout.vectors, manifest.model.dimension)
+    except IndexDamaged as error:
+        return [str(error)]
+    found = []
+    if file_sha256(layout.vectors) != manifest.vectors_sha256:
+        found.append(f"{layout.vectors.name} is not the file that was written")
+    numbers = catalog.numbers()
+    shared = np.intersect1d(vectors.numbers, numbers, assume_unique=True)
+    if len(shared) < len(vectors):
+        found.append(f"{layout.vectors.name} holds {len(vectors) - len(shared)} vectors of no passage")
+    if not np.array_equal(vectors.rows(shared), catalog.vectors(shared, manifest.model.dimension)):
+        found.append(f"{layout.vectors.name} holds other vectors than the catalog")
+    return found
+
+
+def _term_problems(catalog: Catalog, layout: Layout) -> list[str]:
+    try:
+        present = Terms.open(layout.terms).numbers()
+    except IndexDamaged as error:
+        return [str(error)]
+    differing = len(np.setxor1d(present, catalog.numbers()))
+    return [f"{differing} passages differ between the terms and the catalog"] if differing else []

