@@ -141,7 +141,7 @@ def tidy(text: str) -> str:
 
 def headline_of(text: str) -> str:
     """A title for an article that came without one: its first line, shortened at a word."""
-    line = text.split("\n", 1)[0].strip()
+    line = " ".join(text.split("\n", 1)[0].split())
     if len(line) <= _HEADLINE_LENGTH:
         return line
     return line[:_HEADLINE_LENGTH].rsplit(" ", 1)[0].rstrip(" ,;:–—-") + "…"

@@ -11,13 +11,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from index.article import Article, SetAside, content_hash
 from index.catalog import Catalog, Prepared
-from index.derived import bring_in_step
+from index.derived import bring_in_step, put_right
 from index.encoder import Encoder, Matrix, ModelIdentity
 from index.errors import DatelineError, IndexDamaged, IndexingError, IndexMissing, IndexOutdated, ModelError, UsageError
 from index.generation import (
@@ -43,7 +44,10 @@ _BATCH_ARTICLES = 1_000
 # Articles that may wait between reading and embedding.
 _READ_AHEAD = 256
 _KEY_BYTES = 16
+_STOP_CHECK_SECONDS = 0.2
 
+# What reading hands on: an article or a document set aside, and the bytes of source that it used up.
+_Item = tuple[int, Article | SetAside]
 LoadEncoder = Callable[[str | None], Encoder]
 
 
@@ -114,8 +118,8 @@ def rebuild(
         donors = _donors(root, layout, encoder.identity)
         for donor in donors:
             open_files.callback(donor.close)
-        read = _weighed(read_all(documents(sources), workers), progress) if sources else None
-        _ingest(read or _stored(live_generation(root)), catalog, donors, encoder, settings, tally, progress)
+        items = read_all(documents(sources), workers) if sources else _stored(live_generation(root))
+        _ingest(items, catalog, donors, encoder, settings, tally, progress)
         counts = catalog.counts()
         if not counts.articles:
             raise IndexingError(_nothing_found(tally))
@@ -139,11 +143,11 @@ def add(
     tally, progress = _Tally(), progress or Silent()
     with writer_lock(root), ExitStack() as open_files:
         layout = live_generation(root)
-        manifest = load_manifest(layout)
+        manifest = put_right(layout)
         encoder = matching_encoder(manifest.model, load_encoder)
         catalog = Catalog.open(layout.catalog)
         open_files.callback(catalog.close)
-        items = _weighed(read_all(documents(sources), workers), progress)
+        items = read_all(documents(sources), workers)
         try:
             _ingest(items, catalog, [], encoder, manifest.passage_settings, tally, progress)
         finally:
@@ -161,6 +165,7 @@ def remove(root: Path, names: Sequence[str]) -> list[str]:
     """
     with writer_lock(root):
         layout = live_generation(root)
+        put_right(layout)
         catalog = Catalog.open(layout.catalog)
         try:
             found = catalog.ids(names)
@@ -192,76 +197,92 @@ def embedding_text(title: str, passage: str) -> str:
 
 
 def _ingest(
-    items: Iterable[Article | SetAside], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
+    items: Iterable[_Item], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
     settings: PassageSettings, tally: _Tally, progress: Progress,
 ) -> None:  # fmt: skip
     """Stores all articles of `items`, batch by batch."""
     progress.stage("reading and embedding")
-    for batch, set_aside in _batches(_ahead(items), settings, tally):
-        if set_aside:
-            catalog.set_aside(set_aside)
-            tally.set_aside += set_aside
-        stored = catalog.hashes([article.id for article, _ in batch])
-        changed = [(a, spans) for a, spans in batch if stored.get(a.id) != content_hash(a)]
-        passages, reused = _store(changed, catalog, donors, encoder, tally)
-        tally.articles += len(batch)
-        tally.passages += sum(len(spans) for _, spans in batch)
-        tally.reused += reused + sum(len(spans) for _, spans in batch) - passages
-        progress.advance(articles=len(batch), passages=sum(len(spans) for _, spans in batch))
+    for batch in _batches(_ahead(items), settings, tally):
+        if batch.set_aside:
+            catalog.set_aside(batch.set_aside)
+            tally.set_aside += batch.set_aside
+        stored = catalog.hashes(list(batch.cuts))
+        changed = [cut for id, cut in batch.cuts.items() if stored.get(id) != content_hash(cut.article)]
+        embedded = _store(changed, catalog, donors, encoder, tally)
+        tally.articles += len(batch.cuts)
+        tally.passages += batch.passages
+        tally.reused += batch.passages - embedded
+        progress.advance(weight=batch.weight, articles=len(batch.cuts), passages=batch.passages)
 
 
-_Cut = tuple[Article, list[tuple[int, int]]]
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """An article and the spans of its passages."""
+
+    article: Article
+    spans: tuple[tuple[int, int], ...]
 
 
-def _batches(
-    items: Iterator[Article | SetAside], settings: PassageSettings, tally: _Tally
-) -> Iterator[tuple[list[_Cut], list[SetAside]]]:
-    """Articles with their passage spans, some hundred passages at a time; an id occurs once in a batch."""
-    batch: dict[str, _Cut] = {}
-    set_aside: list[SetAside] = []
-    passages = 0
+@dataclass(slots=True)
+class _Batch:
+    """Articles by id, so that of two with one id the later counts; and how much of the sources they took."""
+
+    cuts: dict[str, _Cut] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
+    weight: int = 0
+
+    @property
+    def passages(self) -> int:
+        return sum(len(cut.spans) for cut in self.cuts.values())
+
+    @property
+    def full(self) -> bool:
+        return self.passages >= _BATCH_PASSAGES or len(self.cuts) + len(self.set_aside) >= _BATCH_ARTICLES
+
+
+def _batches(items: Iterator[_Item], settings: PassageSettings, tally: _Tally) -> Iterator[_Batch]:
+    """Articles cut into passages, some hundred passages at a time."""
+    batch = _Batch()
     while True:
         with tally.timed("read"):
-            item = next(items, None)
+            weight, item = next(items, (0, None))
+        batch.weight += weight
         if isinstance(item, Article):
             with tally.timed("passages"):
-                spans = passage_spans(item.text, settings)
-            batch[item.id] = (item, spans)
-            passages += len(spans)
+                batch.cuts[item.id] = _Cut(item, tuple(passage_spans(item.text, settings)))
         elif item is not None:
-            set_aside.append(item)
-        full = passages >= _BATCH_PASSAGES or len(batch) + len(set_aside) >= _BATCH_ARTICLES
-        if full or item is None:
-            yield list(batch.values()), set_aside
-            batch, set_aside, passages = {}, [], 0
+            batch.set_aside.append(item)
+        if batch.full or item is None:
+            yield batch
+            batch = _Batch()
         if item is None:
             return
 
 
-def _store(
-    cuts: Sequence[_Cut], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder, tally: _Tally
-) -> tuple[int, int]:
-    """Embeds what is new and stores the batch; returns its passages and how many of them were reused."""
+def _store(cuts: Sequence[_Cut], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder, tally: _Tally) -> int:
+    """Embeds what is new and stores the cuts; returns how many of their passages had to be embedded."""
     if not cuts:
-        return 0, 0
+        return 0
     texts: dict[bytes, str] = {}
     prepared: list[Prepared] = []
-    for article, spans in cuts:
-        keyed = [embedding_text(article.title, article.text[start:end]) for start, end in spans]
-        keys = [_key(encoder.identity, text) for text in keyed]
-        texts.update(zip(keys, keyed, strict=True))
-        prepared.append(Prepared(article, tuple(spans), tuple(keys)))
+    for cut in cuts:
+        article = cut.article
+        shown = [embedding_text(article.title, article.text[start:end]) for start, end in cut.spans]
+        keys = [_key(encoder.identity, text) for text in shown]
+        texts.update(zip(keys, shown, strict=True))
+        prepared.append(Prepared(article, cut.spans, tuple(keys)))
     known: dict[bytes, Matrix] = {}
     with tally.timed("reuse"):
         for source in (catalog, *donors):
-            known |= source.known_vectors([key for key in texts if key not in known])
+            with suppress(IndexDamaged):  # a damaged donor has nothing to give
+                found = source.known_vectors([key for key in texts if key not in known])
+                known |= {key: vector for key, vector in found.items() if len(vector) == encoder.identity.dimension}
     new = [key for key in texts if key not in known]
     with tally.timed("embed"):
         vectors = encoder.encode_passages([texts[key] for key in new])
     with tally.timed("store"):
         catalog.store(prepared, known | dict(zip(new, vectors, strict=True)))
-    passages = sum(len(item.spans) for item in prepared)
-    return passages, sum(key in known for item in prepared for key in item.embeddings)
+    return sum(key not in known for item in prepared for key in item.embeddings)
 
 
 def _key(model: ModelIdentity, text: str) -> bytes:
@@ -269,37 +290,30 @@ def _key(model: ModelIdentity, text: str) -> bytes:
     return hashlib.sha256(f"{model.document_prompt}\0{text}".encode()).digest()[:_KEY_BYTES]
 
 
-def _weighed(items: Iterable[tuple[int, Article | SetAside]], progress: Progress) -> Iterator[Article | SetAside]:
-    for weight, item in items:
-        progress.advance(weight=weight)
-        yield item
-
-
-def _stored(layout: Layout) -> Iterator[Article | SetAside]:
+def _stored(layout: Layout) -> Iterator[_Item]:
     # Opened where it is read: in the background thread.
     catalog = Catalog.snapshot(layout.catalog)
     try:
-        yield from catalog.documents_set_aside()
-        yield from catalog.all_articles()
+        yield from ((0, document) for document in catalog.documents_set_aside())
+        yield from ((0, article) for article in catalog.all_articles())
     finally:
         catalog.close()
 
 
-def _ahead(items: Iterable[Article | SetAside]) -> Iterator[Article | SetAside]:
+def _ahead(items: Iterable[_Item]) -> Iterator[_Item]:
     """The same items, produced by a thread of its own that stays a little ahead."""
-    waiting: queue.Queue[Article | SetAside | BaseException | None] = queue.Queue(_READ_AHEAD)
+    waiting: queue.Queue[_Item | BaseException | None] = queue.Queue(_READ_AHEAD)
     stop = threading.Event()
 
     def produce() -> None:
         last: BaseException | None = None
         try:
             for item in items:
-                waiting.put(item)
-                if stop.is_set():
+                if not _put(waiting, item, stop):
                     return
         except BaseException as error:  # noqa: BLE001 - raised again where the items are used
             last = error
-        waiting.put(last)
+        _put(waiting, last, stop)
 
     producer = threading.Thread(target=produce, name="reader", daemon=True)
     producer.start()
@@ -310,6 +324,15 @@ def _ahead(items: Iterable[Article | SetAside]) -> Iterator[Article | SetAside]:
             yield item
     finally:
         stop.set()
+
+
+def _put(waiting: "queue.Queue[Any]", item: Any, stop: threading.Event) -> bool:
+    """Puts an item as soon as there is room; says whether anybody still waits for it."""
+    while not stop.is_set():
+        with suppress(queue.Full):
+            waiting.put(item, timeout=_STOP_CHECK_SECONDS)
+            return True
+    return False
 
 
 def _live_manifest(root: Path) -> Manifest | None:

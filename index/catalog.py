@@ -124,6 +124,8 @@ class Catalog:
         try:
             catalog = cls.open(path)
         except IndexDamaged:
+            if not path.is_file():
+                raise
             # Where the folder cannot be written, SQLite can only read what is wholly in the file.
             catalog = cls(_checked(_connect(path, immutable=True), path), path)
         catalog._connection.execute("BEGIN")
@@ -165,8 +167,8 @@ class Catalog:
             )
 
     def checkpoint(self) -> None:
-        """Folds the write-ahead log into the one file."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Folds the write-ahead log into the one file, as far as open snapshots allow, without waiting."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _insert(self, item: Prepared) -> None:
         row = _article_row(item.article)
@@ -280,13 +282,17 @@ class Catalog:
         query = "SELECT number, vector FROM passages JOIN vectors USING (embedding) WHERE number IN ({})"
         position = {number: row for row, number in enumerate(numbers.tolist())}
         for number, blob in self._select(query, numbers.tolist()):
+            if len(blob) != dimension * _STORED_VECTOR.itemsize:
+                raise IndexDamaged(f"A vector in {self.path} has a wrong length. Run: dateline rebuild")
             matrix[position[number]] = np.frombuffer(blob, dtype=_STORED_VECTOR)
         return matrix
 
     def known_vectors(self, embeddings: Sequence[bytes]) -> dict[bytes, Matrix]:
         """Those of these embeddings that are stored, by hash."""
         rows = self._select("SELECT embedding, vector FROM vectors WHERE embedding IN ({})", embeddings)
-        return {key: np.frombuffer(blob, dtype=_STORED_VECTOR).astype(np.float32) for key, blob in rows}
+        size = _STORED_VECTOR.itemsize
+        whole = ((key, blob) for key, blob in rows if len(blob) % size == 0)
+        return {key: np.frombuffer(blob, _STORED_VECTOR).astype(np.float32) for key, blob in whole}
 
     def columns(self) -> PassageColumns:
         """What filtering and grouping need, as arrays."""
@@ -312,6 +318,12 @@ class Catalog:
 
     def problems(self) -> list[str]:
         """What is wrong with the file itself; empty when it is whole."""
+        try:
+            return self._problems()
+        except IndexDamaged as error:
+            return [str(error)]
+
+    def _problems(self) -> list[str]:
         execute = self._connection.execute
         problems = [row[0] for row in execute("PRAGMA integrity_check") if row[0] != "ok"]
         problems += [
@@ -323,6 +335,9 @@ class Catalog:
         ).fetchone()[0]
         if outside:
             problems.append(f"{outside} passages point outside their article")
+        lengths = [length for (length,) in execute("SELECT DISTINCT length(vector) FROM vectors")]
+        if len(lengths) > 1 or any(length % _STORED_VECTOR.itemsize for length in lengths):
+            problems.append("some vectors have a wrong length")
         for number, stored in execute("SELECT number, content_hash FROM articles").fetchall():
             if content_hash(self.articles([number])[number]) != stored:
                 problems.append(f"article {number} is not what was stored")
@@ -340,22 +355,67 @@ class Catalog:
 def _connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
     # Autocommit: transactions are begun by hand. Threads share a snapshot; SQLite serialises them.
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}{'?immutable=1' if immutable else ''}",
+        f"{path.absolute().as_uri()}{'?mode=ro&immutable=1' if immutable else ''}",
+        factory=_Connection,
         uri=True,
         timeout=_BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-    with suppress(sqlite3.DatabaseError):  # not a database, or not to be written: `_checked` finds out
+    with suppress(sqlite3.DatabaseError, IndexDamaged):  # not a database, or not to be written: `_checked` finds out
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
+class _Cursor(sqlite3.Cursor):
+    """A cursor that calls a damaged file by its name wherever the damage shows."""
+
+    def execute(self, *arguments: Any) -> Self:
+        with _naming_damage():
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        with _naming_damage():
+            return super().executemany(*arguments)
+
+    def fetchone(self) -> Any:
+        with _naming_damage():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _naming_damage():
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _naming_damage():
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor(_Cursor).execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor(_Cursor).executemany(*arguments)
+
+
+@contextmanager
+def _naming_damage() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # its subclasses are full disks, locks, our own mistakes
+            raise
+        raise IndexDamaged(
+            f"The catalog is damaged ({error}). Restore it from a backup, or run: dateline rebuild SOURCE"
+        ) from error
+
+
 def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     try:
         connection.execute("SELECT number FROM changes LIMIT 1")
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, IndexDamaged) as error:
         connection.close()
         raise IndexDamaged(
             f"{path} cannot be read as a catalog ({error}). Restore it from a backup, or run: dateline rebuild SOURCE"

@@ -7,7 +7,7 @@ import numpy as np
 from index.catalog import Catalog
 from index.derived import bring_in_step
 from index.errors import IndexDamaged
-from index.generation import Layout, Manifest, file_sha256, live_generation, load_manifest, writer_lock
+from index.generation import Layout, Manifest, changed_files, live_generation, load_manifest, writer_lock
 from index.terms import Terms
 from index.vectors import Vectors
 
@@ -21,7 +21,10 @@ def problems(root: Path) -> list[str]:
     manifest = load_manifest(layout)
     catalog = Catalog.snapshot(layout.catalog)
     try:
-        return catalog.problems() + _vector_problems(catalog, layout, manifest) + _term_problems(catalog, layout)
+        changed = [f"{name} is not the file that was written" for name in changed_files(layout, manifest)]
+        if found := catalog.problems() + changed:
+            return found
+        return _vector_problems(catalog, layout, manifest) + _term_problems(catalog, layout)
     finally:
         catalog.close()
 
@@ -52,18 +55,12 @@ def repair(root: Path) -> list[str]:
 def _vector_problems(catalog: Catalog, layout: Layout, manifest: Manifest) -> list[str]:
     try:
         vectors = Vectors.load(layout.vectors, manifest.model.dimension)
+        # Passages that have gone or come since it was written are no damage: readers make up for them.
+        shared = np.intersect1d(vectors.numbers, catalog.numbers(), assume_unique=True)
+        same = np.array_equal(vectors.rows(shared), catalog.vectors(shared, manifest.model.dimension))
     except IndexDamaged as error:
         return [str(error)]
-    found = []
-    if file_sha256(layout.vectors) != manifest.vectors_sha256:
-        found.append(f"{layout.vectors.name} is not the file that was written")
-    numbers = catalog.numbers()
-    shared = np.intersect1d(vectors.numbers, numbers, assume_unique=True)
-    if len(shared) < len(vectors):
-        found.append(f"{layout.vectors.name} holds {len(vectors) - len(shared)} vectors of no passage")
-    if not np.array_equal(vectors.rows(shared), catalog.vectors(shared, manifest.model.dimension)):
-        found.append(f"{layout.vectors.name} holds other vectors than the catalog")
-    return found
+    return [] if same else [f"{layout.vectors.name} holds other vectors than the catalog"]
 
 
 def _term_problems(catalog: Catalog, layout: Layout) -> list[str]:
@@ -71,5 +68,7 @@ def _term_problems(catalog: Catalog, layout: Layout) -> list[str]:
         present = Terms.open(layout.terms).numbers()
     except IndexDamaged as error:
         return [str(error)]
+    except (TypeError, ValueError) as error:  # what damaged fields look like to the library
+        return [f"{layout.terms.name} cannot be read ({error})"]
     differing = len(np.setxor1d(present, catalog.numbers()))
     return [f"{differing} passages differ between the terms and the catalog"] if differing else []

@@ -12,7 +12,7 @@ _LANGUAGES = ("en", "fr", "de", "es")
 # "Tomorrow" exists in a time zone ahead of ours.
 _AHEAD = timedelta(days=1)
 
-_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+_ISO_CLOCK = re.compile(r"[T ]\d|:")
 _MAIL_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ")
 _DOTTED_DATE = re.compile(r"\b\d{1,2}\.\s?\d{1,2}\.\s?\d{4}\b")
 _CLOCK = re.compile(r"\d{1,2}\s?[:h.]\s?\d{2}|\d\s?[ap]\.?m\b", re.IGNORECASE)
@@ -37,13 +37,13 @@ def iso_moment(value: object) -> str | None:
     if not isinstance(value, str) or not (text := value.strip()):
         return None
     try:
-        return _plausible(datetime.fromisoformat(text), whole_day=_DATE.fullmatch(text) is not None)
-    except ValueError:
+        return _plausible(datetime.fromisoformat(text), whole_day=_ISO_CLOCK.search(text) is None)
+    except (ValueError, OverflowError):
         pass
     if _MAIL_DATE.match(text):
         try:
             return _plausible(parsedate_to_datetime(text), whole_day=False)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     return written_moment(text)
 
@@ -57,7 +57,7 @@ def written_moment(text: str, *, day_first: bool = False) -> str | None:
     import dateparser
 
     text, zone = _without_us_zone(text)
-    has_clock = _CLOCK.search(text) is not None
+    has_clock = _CLOCK.search(_DOTTED_DATE.sub(" ", text)) is not None
     text = _DOTTED_NOON.sub(r"\1m", _JOINERS.sub(" ", text))
     text = _DOTTED_CLOCK.sub(r"\1:\2", _FRENCH_HOUR.sub(lambda m: f"{m[1]}:{m[2] or '00'}", text))
     settings = {"REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}

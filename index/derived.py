@@ -6,6 +6,7 @@ The same few lines build an index from nothing, catch up after a crash and repai
 """
 
 import os
+import shutil
 
 import numpy as np
 
@@ -75,6 +76,21 @@ def bring_in_step(layout: Layout, *, afresh: bool = False) -> Manifest:
         catalog.close()
 
 
+def put_right(layout: Layout) -> Manifest:
+    """Brings a generation in step if its catalog is not the one that was last sealed; needs the lock.
+
+    Before anything is added: to a catalog from a backup, whose next numbers the derived files
+    already know as other passages.
+    """
+    manifest = load_manifest(layout)
+    catalog = Catalog.open(layout.catalog)
+    try:
+        change = catalog.counts().change
+    finally:
+        catalog.close()
+    return manifest if change == manifest.change else bring_in_step(layout)
+
+
 def _open_or_create(layout: Layout, *, afresh: bool) -> Terms:
     if not afresh:
         try:
@@ -92,6 +108,8 @@ def _loaded(layout: Layout, manifest: Manifest) -> Vectors:
 
 
 def _save_vectors(vectors: Vectors, layout: Layout) -> None:
+    if layout.vectors.is_dir():
+        shutil.rmtree(layout.vectors)
     draft = layout.vectors.with_name(f"{layout.vectors.name}.{os.getpid()}.draft")
     vectors.save(draft)
     replace_durably(draft, layout.vectors)

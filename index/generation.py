@@ -12,12 +12,13 @@ until the next success.
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,15 @@ FORMAT = 1
 """Raised whenever an older Dateline could misread what this one writes."""
 OLDEST_READABLE_FORMAT = 1
 
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a generation is.
 
     `change` is the last change of the catalog that the derived files were brought in step with;
-    `vectors_sha256` is the checksum of vectors.faiss as it was last written.
+    `files` gives the size and SHA-256 of each derived file as it was then, by its name in the folder.
     """
 
     generation: str
@@ -49,7 +52,7 @@ class Manifest:
     articles: int = 0
     passages: int = 0
     change: int = 0
-    vectors_sha256: str = ""
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -100,7 +103,7 @@ def live_generation(root: Path) -> Layout:
     except (OSError, UnicodeDecodeError) as error:
         raise IndexDamaged(f"{root / 'CURRENT'} cannot be read ({error}). Run: dateline rebuild SOURCE") from error
     layout = Layout(_generations(root) / id)
-    if not id or "/" in id or "\\" in id or not layout.folder.is_dir():
+    if not _ID.fullmatch(id) or not layout.folder.is_dir():
         raise IndexDamaged(
             f"{root / 'CURRENT'} names no generation in {_generations(root)}. Run: dateline rebuild SOURCE"
         )
@@ -145,8 +148,9 @@ def load_manifest(layout: Layout) -> Manifest:
             )
         fields["model"] = ModelIdentity(**fields["model"])
         fields["passage_settings"] = PassageSettings(**fields["passage_settings"])
+        fields["files"] = {name: (int(size), str(digest)) for name, (size, digest) in fields["files"].items()}
         return Manifest(**fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexDamaged(
             f"{layout.manifest} is missing or damaged ({type(error).__name__}). Run: dateline rebuild SOURCE"
         ) from error
@@ -162,9 +166,33 @@ def new_manifest(layout: Layout, model: ModelIdentity, settings: PassageSettings
 
 def sealed(manifest: Manifest, layout: Layout, *, articles: int, passages: int, change: int) -> Manifest:
     """`manifest` brought up to date with the derived files as they are now."""
-    return replace(
-        manifest, articles=articles, passages=passages, change=change, vectors_sha256=file_sha256(layout.vectors)
-    )
+    files = {
+        path.relative_to(layout.folder).as_posix(): (path.stat().st_size, file_sha256(path))
+        for path in _derived_files(layout)
+    }
+    return replace(manifest, articles=articles, passages=passages, change=change, files=files)
+
+
+def missing_files(layout: Layout, manifest: Manifest) -> list[str]:
+    """Derived files of the manifest that are not there or not of their size: a quick look."""
+    found = []
+    for name, (size, _) in manifest.files.items():
+        path = layout.folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            found.append(name)
+    return found
+
+
+def changed_files(layout: Layout, manifest: Manifest) -> list[str]:
+    """Derived files of the manifest that do not have its checksum: all bytes are read."""
+    missing = missing_files(layout, manifest)
+    present = (name for name in manifest.files if name not in missing)
+    return missing + [name for name in present if file_sha256(layout.folder / name) != manifest.files[name][1]]
+
+
+def _derived_files(layout: Layout) -> list[Path]:
+    terms = (path for path in sorted(layout.terms.iterdir()) if path.is_file() and not path.name.startswith("."))
+    return [layout.vectors, *(path for path in terms if path.suffix != ".lock")]
 
 
 def file_sha256(path: Path) -> str:
@@ -195,8 +223,11 @@ def writer_lock(root: Path, *, wait_seconds: float = 0) -> Iterator[None]:
 def write_durably(path: Path, text: str) -> None:
     """Replaces the file at `path` with `text`, atomically, and waits until it is on the disk."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    draft.write_text(text, "utf-8")
-    replace_durably(draft, path)
+    try:
+        draft.write_text(text, "utf-8")
+        replace_durably(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def replace_durably(draft: Path, path: Path) -> None:

@@ -8,12 +8,13 @@ article's stored text.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Self
 
 from index.sentences import Span, sentence_spans
 
 # A word, or one character of a script written without spaces, which a tokenizer counts as one too.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n(?!\s*\n)[^\n]+)*")
 _HEADING_END = re.compile(r"[\w)’'\"”»?]$")
 # Longest line that can still be a heading; newspaper cross-heads run to a dozen words.
@@ -59,7 +60,7 @@ def _sections(text: str) -> Iterator[list[Span]]:
     paragraphs = [match.span() for match in _PARAGRAPH.finditer(text)]
     section: list[Span] = []
     alone = False  # the section so far is one heading
-    for paragraph, following in zip(paragraphs, [*paragraphs[1:], (0, 0)], strict=True):
+    for paragraph, following in zip_longest(paragraphs, paragraphs[1:], fillvalue=(0, 0)):
         heading = _is_heading(text[slice(*paragraph)], text[slice(*following)])
         if heading and section and not alone:
             yield section

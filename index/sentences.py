@@ -12,15 +12,18 @@ Span = tuple[int, int]
 # Written before a name or a number, so the stop after them never ends a sentence.
 _TITLES = frozenset(
     "mr mrs ms mx dr prof rev hon gen col lt maj capt cpl sgt cmdr adm brig gov sen rep pres supt"
-    " insp det const st mt ft no nos vs v fig vol art sec approx est al jan feb mar apr jun jul aug"
+    " insp det const st mt ft vs v approx est al jan feb mar apr jun jul aug"
     " sept sep oct nov dec mme mlle mm dir prés herr fr dipl ing z.b d.h bzw ca e.g i.e cf".split()
 )
 
+# Abbreviations only before a number: "No. 2 Court", but "She said no. Then she left."
+_COUNTED = frozenset("no nos art fig vol sec p pp".split())
+
 # A stop (with closing quotes or brackets), then space, then something that can begin a sentence.
 _BOUNDARY = re.compile(
-    r"""(?P<stop>[.!?…]+)(?P<close>["'”’»)\]]*)(?P<space>\s+)(?=["'“‘«(\[¿¡—–-]*\s?[^\W_a-zß-öø-ÿ])"""
+    r"""(?<![.!?…])(?P<stop>[.!?…]+)(?P<close>(?:\s?»|["'”’)\]])*)(?P<space>\s+)(?=["'“‘«(\[¿¡—–-]*\s?[^\W_a-zß-öø-ÿ])"""
     r"""|(?P<wide>[。！？]+[」』”]*)(?P<gap>\s*)(?=\S)"""
-    r"""|(?P<line>\n+)(?=\S)"""
+    r"""|(?P<line>\s*\n\s*)(?=\S)"""
 )
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[]+$")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]$")
@@ -36,7 +39,7 @@ def sentence_spans(text: str) -> list[Span]:
     spans: list[Span] = []
     start = 0
     for match in _BOUNDARY.finditer(text):
-        if match["stop"] and not _ends_sentence(text, match):
+        if match["stop"] and "\n" not in match["space"] and not _ends_sentence(text, match):
             continue
         spans.append(
             (start, match.end("close") if match["stop"] else match.end("wide") if match["wide"] else match.start())
@@ -63,7 +66,7 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     if before is None:
         return True
     word = before.group()
-    if word.lower() in _TITLES:
+    if word.lower() in _TITLES or (word.lower() in _COUNTED and text[match.end()].isdigit()):
         return False
     # "J. Smith", "the U.S. Senate"; but "… in the U.S. The bill" begins anew with an article.
     return not _INITIALS.match(word) or text.startswith(_OPENERS, match.end())

@@ -19,7 +19,7 @@ from index.derived import bring_in_step, terms_in_step, vectors_in_step
 from index.encoder import Matrix, ModelIdentity
 from index.errors import IndexDamaged, IndexLocked
 from index.filters import Filters, same_language, same_name
-from index.generation import Layout, Manifest, live_generation, load_manifest, writer_lock
+from index.generation import Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
 from index.terms import Clause, Terms, analyse
 from index.vectors import Mask, Numbers, Vectors
 
@@ -158,7 +158,9 @@ class EmbeddedStore:
             return store
         try:
             with writer_lock(root):
-                bring_in_step(live_generation(root))
+                layout = live_generation(root)
+                # With no writer about, files that are not as they were sealed are damage.
+                bring_in_step(layout, afresh=bool(missing_files(layout, load_manifest(layout))))
         except (IndexLocked, OSError) as error:
             # A writer at work will finish by itself; where nothing can be written, memory serves.
             log.info("lexical index of %s is not in step: %s", root, error)
@@ -283,11 +285,18 @@ class EmbeddedStore:
     def _open_terms(self) -> tuple[Terms, bool]:
         try:
             terms = Terms.open(self.layout.terms)
-        except IndexDamaged as error:
+        except (IndexDamaged, PermissionError) as error:
             log.warning("%s", error)
             return Terms.create(None), False
-        whole = self.manifest.change == self._counts.change and len(terms) == self._counts.passages
-        return terms, whole or np.array_equal(terms.numbers(), self._columns.numbers)
+        return terms, self._is_whole(terms)
+
+    def _is_whole(self, terms: Terms) -> bool:
+        """Whether the terms are those that were sealed with this catalog: a quick look, no reading through."""
+        numbers = self._columns.numbers
+        sealed = self.manifest.change == self._counts.change and len(terms) == len(numbers)
+        sealed = sealed and not missing_files(self.layout, self.manifest)
+        # Numbers of another generation lie elsewhere.
+        return sealed and (not len(numbers) or (terms.holds(int(numbers[0])) and terms.holds(int(numbers[-1]))))
 
     def _with_terms_in_memory(self) -> Self:
         self._terms = terms_in_step(self._catalog, Terms.create(None), self._columns.numbers)

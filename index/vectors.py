@@ -39,7 +39,9 @@ class Vectors:
             mapped = faiss.downcast_index(index)
             flat = faiss.downcast_index(mapped.index)
             numbers = faiss.vector_to_array(mapped.id_map).astype(np.int64)
-        except (RuntimeError, AttributeError) as error:
+            if not isinstance(flat, faiss.IndexFlat) or flat.metric_type != faiss.METRIC_INNER_PRODUCT:
+                raise RuntimeError("not a flat inner-product index")
+        except (RuntimeError, AttributeError, MemoryError) as error:
             raise IndexDamaged(f"{path} is not a vector index. Run: dateline check --repair") from error
         if flat.d != dimension or flat.ntotal != len(numbers) or np.any(np.diff(numbers) <= 0):
             raise IndexDamaged(f"{path} does not belong to this index. Run: dateline check --repair")

@@ -1,5 +1,6 @@
 """The commands that search."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_ALL_WORDS = {"ignore_unknown_options": True}  # "-word" in a query is no option
 _TEXT_WIDTH = 100
 
 
@@ -32,7 +32,18 @@ def _ranking_options(command: Command) -> Command:
     return command
 
 
-@click.command(context_settings=_ALL_WORDS)
+class _QueryCommand(click.Command):
+    """A command whose argument may hold "-word", which is not a row of short options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A space in front makes such a word an argument."""
+        return super().parse_args(ctx, [f" {word}" if _EXCLUDED_WORD.fullmatch(word) else word for word in args])
+
+
+_EXCLUDED_WORD = re.compile(r"-(?:[^\W\d_]{2}.*|\".*)", re.DOTALL)
+
+
+@click.command(cls=_QueryCommand)
 @click.argument("query", nargs=-1, required=True)
 @click.option("-k", "--size", type=click.IntRange(1, MAX_SIZE), default=10, show_default=True, help="Results a page.")
 @click.option("--page", type=click.IntRange(1), default=1, show_default=True)

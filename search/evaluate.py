@@ -34,7 +34,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Means over the labelled queries, and the latency of a search in milliseconds."""
+    """Means over the labelled queries, and the latency of a search for one page in milliseconds."""
 
     queries: int
     measures: dict[str, float]
@@ -60,11 +60,12 @@ def evaluate(engine: Engine, queries: Path, qrels: Path, template: SearchRequest
     milliseconds: list[float] = []
     engine.search(replace(template, query=labelled[0].text))  # warm
     for query in labelled:
-        request = replace(template, query=query.text, size=_DEPTH, page=1, collapse="article")
+        request = replace(template, query=query.text)
         began = time.perf_counter()
-        result = engine.search(request)
+        engine.search(request)  # a page as people see it: this is what is timed
         milliseconds.append((time.perf_counter() - began) * 1000)
-        run += [Ranked(query.id, hit.article.id, hit.rank) for hit in result]
+        deep = engine.search(replace(request, size=_DEPTH, page=1, collapse="article"))
+        run += [Ranked(query.id, hit.article.id, hit.rank) for hit in deep]
     kept = {query.id for query in labelled}
     measures = {
         "ndcg@10": nDCG @ 10,

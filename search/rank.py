@@ -20,12 +20,11 @@ SHARE_WEIGHT = 1.0
 SHARE_POWER = 2
 """nDCG@10 on questions, paraphrases and topics of the development set, best passage alone: .708, .478,
 .677, against .626, .490, .683 for dense search alone, .695, .062, .334 for BM25 alone and .696, .245,
-.562 for reciprocal rank fusion. Weights from .75 to 1.5 and powers from 1.5 to 2.5 are within .02 of
-each other. benchmarks/fusion.py prints the table."""
+.562 for reciprocal rank fusion. benchmarks/fusion.py prints the table."""
 ARTICLE_WEIGHT = 0.3
 """What the cosine of the article as a whole adds: .721, .531, .722 instead of the .708, .478, .677 of
-the best passage alone; .5 gives .712, .536, .728. Support from the article's second and third
-passages instead gave .722, .486, .689."""
+the best passage alone. With it, share weights from .75 to 2 stay within .708-.722, .526-.536 and
+.684-.722. Support from the article's second and third passages instead gave .722, .486, .689."""
 RRF_K = 60
 """The constant of Cormack, Clarke and Büttcher, SIGIR 2009."""
 

@@ -50,8 +50,16 @@ _CAPTION_WORDS, _CAPTION_CHARACTERS = 60, 600
 # "BEAR BREAKS INTO BAKERY, LEAVES WITHOUT TRYING THE RYE" in mid-story links to another one; a
 # cross-head in capitals is shorter.
 _SHOUTED_WORDS = 6
+# Sign-up boxes and small print are sentences too; the other kinds are labels.
+_LABELS = frozenset(
+    {Furniture.AGO, Furniture.SHARE, Furniture.PROMOTION, Furniture.ENDING, Furniture.NAVIGATION, Furniture.CREDIT}
+)
+_SENTENCE_WORDS = 6
 # "U.S. Politics World Opinion Media Sports Video": so many words, so many of them from menus.
 _MENU_WORDS, _MENU_SHARE = 5, 0.6
+# "Home | News | Royals", "Markets  Companies  Work & Careers": so many items, each so short.
+_MENU_ITEMS, _ITEM_CHARACTERS = 3, 30
+_ITEM_GAP = re.compile(r"\s?[|·•]\s?|\s/\s|\s\s+")
 
 
 _LISTS = {
@@ -91,7 +99,7 @@ _CREDITS = (
     re.compile(rf"[(©|]\s*(?:{_CREDIT}|{_PERSON})[^()]{{0,40}}\s?/\s?[^()/.]{{2,40}}\)?\.?$", re.IGNORECASE),
     # "Photo by Wes Okafor", "Photograph: Sile Hanratty/IPS", "Illustration by Orla Vint", "(Foto: dpa)"
     re.compile(
-        rf"(?:^|[\s(.—–|-])(?:{_CREDIT})(?:\s+credit)?\s*(?::|/|\bby\b|\bof\b|\bpar\b|\bvon\b|courtesy)"
+        rf"(?:^|[\s(.—–|-])(?:{_CREDIT})(?:\s+credit)?\s*(?::|/|\bby\b|\bpar\b|\bvon\b|courtesy)"
         r"\s*[^.!?]{2,60}[).]?$",
         re.IGNORECASE,
     ),
@@ -120,9 +128,15 @@ def furniture_kind(line: str) -> Furniture | None:
     if words >= _SHOUTED_WORDS and line.isupper() and line[-1] not in ".!?":
         return Furniture.PROMOTION
     kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(line)), None)
-    return Furniture.NAVIGATION if kind is None and _is_menu(line.split()) else kind
+    if line.endswith(".") and words >= _SENTENCE_WORDS:
+        return None if kind in _LABELS else kind
+    return Furniture.NAVIGATION if kind is None and _is_menu(line) else kind
 
 
-def _is_menu(words: list[str]) -> bool:
+def _is_menu(line: str) -> bool:
+    words = line.split()
     known = sum(_MENU_WORD.fullmatch(word) is not None for word in words)
-    return len(words) >= _MENU_WORDS and known >= _MENU_SHARE * len(words)
+    items = _ITEM_GAP.split(line)
+    return (len(words) >= _MENU_WORDS and known >= _MENU_SHARE * len(words)) or (
+        len(items) >= _MENU_ITEMS and all(0 < len(item) <= _ITEM_CHARACTERS for item in items)
+    )

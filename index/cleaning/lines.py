@@ -11,7 +11,7 @@ from index.cleaning.masthead import Masthead, masthead_of
 
 SENTENCE_END = re.compile(r"[.!?…:]['\"”’»)\]]*$|[”»]$|[.!?]['’]$")
 # Text browsers number links and mark bullets and buttons.
-_LINK_NUMBER = re.compile(r"\[\d+\](?=\S)")
+_LINK_NUMBER = re.compile(r"(?<!\w)\[\d+\](?=\S)")
 _LEAST_LINK_NUMBERS = 3
 _BROWSER_MARK = re.compile(r"^(?:[*+o]\s|#\s?)\s*(?=\S)")
 # A text wrapped by a program has lines about this wide.

@@ -30,7 +30,7 @@ _DATE_PARTS = re.compile(
     r"\d{1,4}(?:st|nd|rd|th|er|e)?|[ap]\.?m|at|à|um|uhr|the|of|le|h|est|edt|et|gmt|utc|bst|cet|cest|pst|pdt|pt|ct|z)",
     re.IGNORECASE,
 )
-_STAMP_WORDS = 20
+_STAMP_WORDS, _STAMP_CHARACTERS = 20, 300
 
 _NAME_WORD = r"(?:[A-ZÀ-ÞŁŠŽ][\w’'-]*\.?|[A-Z]\.|de|da|van|von|der|den|la|le|du|di|bin|al|el|O['’]\w+)"
 _NAME = rf"{_NAME_WORD}(?: {_NAME_WORD}){{1,4}}"
@@ -69,7 +69,7 @@ class Masthead:
 
 def masthead_of(line: str) -> Masthead:
     """What one line says about author, publisher and time; an empty one where it says nothing."""
-    if len(line.split()) > _STAMP_WORDS:
+    if len(line) > _STAMP_CHARACTERS or len(line.split()) > _STAMP_WORDS:
         return Masthead()
     # "by Juniper Halloway · June 9, 2025 · 6 min read" is a byline and a date.
     byline = _byline(line)

@@ -41,6 +41,8 @@ _AGENCY_LINE = re.compile(
     r"^[—–-]+\s?\S|^\(?(?:with files from|additional reporting|reporting by|avec )", re.IGNORECASE
 )
 _LIST_ITEM = re.compile(r"^(?:[\d•*–—-]|['\"“‘«„])")
+_COPYRIGHT = re.compile(r"©|\(c\) ?\d{4}|\ball rights reserved\b", re.IGNORECASE)
+_COPYRIGHT_WORDS = 15
 _QUOTES = "\"'“”‘’«»„ "
 
 
@@ -68,12 +70,13 @@ def clean_page(text: str) -> CleanedPage:
     if page:
         end = _story_end(story, masthead.authors)
         story, below = _without_inserts(story[:end], headline.text), story[end:]
-    while len(story) > 1 and story[-1].kind is Furniture.LEGAL:
+    while len(story) > 1 and _COPYRIGHT.search(story[-1].text) and story[-1].words <= _COPYRIGHT_WORDS:
         story = story[:-1]
     masthead = merged(masthead, _times_below(below))
+    body = _joined(story) or _joined(lines)  # nothing but furniture: keep what there is
     return CleanedPage(
-        title=headline.text or headline_of(_joined(story)),
-        text=_joined(story),
+        title=headline.text or headline_of(body),
+        text=body,
         published=_best_moment(headline.day, masthead.published),
         updated=masthead.updated,
         authors=masthead.authors,
@@ -97,9 +100,7 @@ def _story_start(lines: Sequence[Line], headline: Headline, *, page: bool) -> tu
             masthead = merged(masthead, line.masthead)
         elif _beside_masthead(lines, position) and (named := names_only(line.text)):
             masthead = merged(masthead, named)
-        elif not (
-            page or line.kind is not None or is_role(line.text) or is_desk(line.text) or line.text == headline.text
-        ):
+        elif not (page or is_role(line.text) or is_desk(line.text) or line.text == headline.text):
             break
         position += 1
         begins = position

@@ -100,8 +100,8 @@ SHARE = r"""
 
 SIGN_UP = r"""
     (?:sign up|subscribe|register|get|join|enjoying|inscrivez-vous|abonnez-vous|recevez|
-    jetzt abonnieren)\b.{0,120}\b(?:newsletter|inbox|alerts?|by post|e-?mails?|daily|briefing|free|
-    gratuitement|notifications?)\b.{0,80}(?<!\.)
+    jetzt abonnieren)\b.{0,120}\b(?:newsletters?|inbox|by post|briefing|notifications?|
+    (?:e-?mail|breaking|news) alerts?)\b.{0,80}
     .{0,30}\bnewsletters?
     (?:like|liked|love|enjoy|enjoying|enjoyed) (?:what you|this|our)\b.{0,40}\?.*
     (?:join|follow|get)\b.{0,60}\b(?:channel|app)
@@ -187,7 +187,7 @@ ENDING = r"""
     read next
     up next
     next (?:up|story|article|post)\b.{0,80}
-    (?:previous|next)(?:ly)?(?: (?:story|article|post|in .{1,40}))?:?(?: .{1,80})?
+    (?:previous|next)(?:ly)?(?: (?:story|article|post|in .{1,40}))?(?:: ?.{1,80})?
     more (?:on this(?: story| topic)?|from .{1,50}|in .{1,40}|about .{1,40}|like this|stories.{0,30}|
     coverage.{0,30})
     around the (?:web|network)
@@ -249,11 +249,11 @@ LEGAL = r"""
     .{0,80}\ball rights reserved\b.*
     tous droits réservés.*
     alle rechte vorbehalten.*
-    (?:.{0,30}[·|•,\s]+)?(?:privacy(?: policy| notice| settings)?|terms(?: (?:of (?:use|service)|
+    (?:.{0,30}[·|•,]\s*)?(?:privacy(?: policy| notice| settings)?|terms(?: (?:of (?:use|service)|
     and conditions|& conditions))?|cookie (?:policy|settings|preferences)|do not sell .*|your (?:privacy|
     ad) choices|manage cookies|mentions légales|cgu|gérer mes cookies|politique de confidentialité|
     impressum|datenschutz(?:erklärung)?|agb|modern slavery statement|advertise(?: with us)?|sitemap|
-    disclaimer|public file|eeo)(?:[\s·|•].*)?
+    disclaimer|public file|eeo)(?:[\s·|•].*)?(?<!\.)
     disclaimer:.*
     .*is not responsible for the content of external.*
     this material may not be (?:published|reproduced).*
@@ -263,7 +263,6 @@ NAVIGATION = r"""
     (?:{navigation})(?:[\s,/|·•>›»+-]+(?:{navigation}))*
     \(button\).*
     .{1,30}\s[>›»]\s.{1,60}
-    (?:[^|·•/]{1,30}?(?:\s[|·•/]\s|\s{2,}|\s?[|·•]\s?)){2,}[^|·•/.]{1,30}
     (?:sunny|cloudy|rain|snow|clear|partly cloudy|fog|windy).{0,15}-?\d+ ?°.*
     -?\d+ ?°[cf]?
 """

@@ -28,7 +28,16 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return _guessed(data)
+        return _damaged_utf8(data) or _guessed(data)
+
+
+def _damaged_utf8(data: bytes) -> str | None:
+    """`data` as UTF-8 with a few bytes lost, if far more of it is UTF-8 than is not."""
+    text = data.decode("utf-8", "replace")
+    lost = text.count("\ufffd")
+    kept = sum(character > "\x7f" for character in text) - lost
+    # Text in another encoding hardly ever holds what is valid UTF-8 beyond ASCII.
+    return text if kept > lost else None
 
 
 def _guessed(data: bytes) -> str:

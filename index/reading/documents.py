@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "markdown", "html", "json", "record"]
+Kind = Literal["text", "markdown", "html", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Document:
     """One document, not parsed yet.
 
     `source` says where it is, for people; `weight` is how many bytes of the source it used up, for
-    the progress bar. A "json" document may hold several records, a "record" is one line of JSONL.
+    the progress bar. A "json" document is a file, which may hold several records, or a line of JSONL.
     """
 
     source: str

@@ -85,7 +85,7 @@ def _existing(source: str) -> Path | None:
 
 def _ignore_rules(folder: Path) -> GitIgnoreSpec:
     file = folder / IGNORE_FILE
-    return GitIgnoreSpec.from_lines(file.read_text("utf-8").splitlines() if file.is_file() else [])
+    return GitIgnoreSpec.from_lines(file.read_text("utf-8-sig", "replace").splitlines() if file.is_file() else [])
 
 
 def _file(path: Path) -> Iterator[Document | SetAside]:
@@ -125,8 +125,10 @@ def _lines(stream: IO[bytes], name: str, raw: IO[bytes]) -> Iterator[Document | 
         if not line.strip():
             continue
         now = raw.tell() if raw.seekable() else before + len(line)
-        yield Document(source, "record", line, now - before)
+        yield Document(source, "json", line, now - before)
         before = now
+    if not number:
+        yield SetAside(name, "empty")
 
 
 def _reason(error: Exception) -> str:

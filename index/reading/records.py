@@ -1,11 +1,11 @@
 """Articles from JSON: one record, a list of them, or an object that holds such a list."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from index.article import Article, SetAside, from_record
+from index.article import Article, from_record
 from index.cleaning import clean_page
 from index.errors import SourceError
 from index.reading.decoding import decoded
@@ -14,35 +14,22 @@ from index.reading.html import read_html
 _LIST_KEYS = ("articles", "items", "records", "results")
 
 
-def read_record(data: bytes) -> Article:
-    """The article in one line of JSONL. Raises SourceError."""
-    return _article(_parsed(data))
-
-
-def read_json(data: bytes, source: str) -> Iterator[Article | SetAside]:
-    """The articles of a JSON file. Raises SourceError when it holds no record at all."""
-    content = _parsed(data)
-    if isinstance(content, Mapping) and not ("text" in content or "html" in content):
-        content = next((content[key] for key in _LIST_KEYS if isinstance(content.get(key), list)), content)
-    if not isinstance(content, list):
-        yield _article(content)
-        return
-    for position, record in enumerate(content, start=1):
-        try:
-            yield _article(record)
-        except SourceError as error:
-            yield SetAside(f"{source}:{position}", str(error))
-
-
-def _parsed(data: bytes) -> Any:
-    text = decoded(data)
+def records_of(data: bytes) -> list[Any]:
+    """The records in a JSON document. Raises SourceError when it is not JSON or holds none."""
     try:
-        return json.loads(text)
+        content = json.loads(decoded(data), parse_constant=lambda name: None)  # NaN is no JSON
     except (ValueError, RecursionError) as error:
         raise SourceError(f"not JSON ({error})") from None
+    if isinstance(content, Mapping) and not ("text" in content or "html" in content):
+        content = next((content[key] for key in _LIST_KEYS if isinstance(content.get(key), list)), content)
+    records = content if isinstance(content, list) else [content]
+    if not records:
+        raise SourceError("no record in it")
+    return records
 
 
-def _article(record: Any) -> Article:
+def read_record(record: Any) -> Article:
+    """The article of one record, with what its page or page text adds. Raises SourceError."""
     if not isinstance(record, Mapping):
         raise SourceError(f"a record should be an object, not {type(record).__name__}")
     if isinstance(record.get("html"), str) and not isinstance(record.get("text"), str):

@@ -1,6 +1,5 @@
 """Articles from plain text and from Markdown."""
 
-from datetime import date
 from typing import Any
 
 from index.article import Article, from_record, make_article
@@ -14,6 +13,7 @@ _FRONT_MATTER_NAMES = {
     "category": "section", "description": "summary", "canonical": "url", "publisher": "source",
 }  # fmt: skip
 _FENCE = "---"
+_YAML_NOTHING = ("", "null", "~")
 
 
 def read_text(data: bytes) -> Article:
@@ -48,23 +48,14 @@ def _front_matter(text: str) -> tuple[dict[str, Any], str]:
         return {}, text
     end = next(number for number, line in enumerate(lines[1:], start=1) if line.strip() == _FENCE)
     try:
-        stated = yaml.safe_load("\n".join(lines[1:end])) or {}
-    except yaml.YAMLError as error:
+        # Text only: a date that does not exist, or a binary tag, is no reason to lose the article.
+        stated = yaml.load("\n".join(lines[1:end]), Loader=yaml.BaseLoader) or {}
+    except (yaml.YAMLError, RecursionError) as error:
         raise SourceError(f"the front matter is not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(stated, dict):
-        raise SourceError("the front matter is not a list of fields")
-    fields = {_FRONT_MATTER_NAMES.get(str(key), str(key)): _jsonable(value) for key, value in stated.items()}
-    return fields, "\n".join(lines[end + 1 :])
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, date):  # and datetime
-        return value.isoformat()
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    return value
+        return {}, text  # two rules with prose between them
+    fields = {_FRONT_MATTER_NAMES.get(str(key), str(key)): value for key, value in stated.items()}
+    return {key: value for key, value in fields.items() if value not in _YAML_NOTHING}, "\n".join(lines[end + 1 :])
 
 
 def _plain(markdown: str) -> tuple[str, str]:

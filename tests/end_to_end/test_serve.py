@@ -1,0 +1,163 @@
+"""`dateline serve` as a process, spoken to over HTTP."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from sample import write_jsonl
+
+from index.build import add, rebuild
+from index.encoder import load_encoder
+
+PROJECT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 60
+
+
+class Server:
+    """A running server on a port of its own."""
+
+    def __init__(self, root):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "web", "serve", "--index", str(root), "--port", str(self.port)],
+            cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+
+    def wait(self, condition):
+        """The first true value of `condition`, called again and again."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if found := condition():
+                    return found
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(0.05)
+        raise AssertionError("the server did not get there in time")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_jsonl(
+        tmp_path / "articles.jsonl",
+        [
+            {"id": f"a{n}", "title": f"Lobster report {n}", "text": f"Lobster landings in bay {n} fell."}
+            for n in range(5)
+        ],
+    )
+
+
+@pytest.fixture
+def root(tmp_path, corpus, encoder):
+    rebuild(tmp_path / "index", [str(corpus)], lambda name: encoder)
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def server(root):
+    running = Server(root)
+    try:
+        running.wait(lambda: running.get("/readyz")[0] == 200)
+        yield running
+    finally:
+        running.stop()
+
+
+def test_it_answers_pages_api_and_errors(server):
+    status, body = server.get("/api/v1/search?q=lobster+catch&size=2")
+    assert status == 200
+    assert len(json.loads(body)["results"]) == 2
+    assert "<mark>Lobster</mark>" in server.get("/?q=lobster")[1]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.get("/api/v1/search?q=x&from=never")
+    assert refused.value.code == 400
+    with refused.value as answer:
+        assert json.load(answer)["error"]["field"] == "from"
+
+
+def test_changes_are_picked_up_without_a_dropped_request(server, root, corpus, encoder, tmp_path):
+    generations: list[str] = []
+    failures: list[str] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                status, body = server.get("/api/v1/search?q=lobster+report+3&size=1")
+                found = json.loads(body)
+                if status != 200 or found["results"][0]["article"]["id"] != "a3":
+                    failures.append(body)
+                generations.append(found["generation"])
+            except Exception as error:
+                failures.append(repr(error))
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in askers:
+        thread.start()
+    try:
+        first = server.wait(lambda: generations[-1:])[0]
+        rebuild(root, [str(corpus)], lambda name: encoder)
+        second = server.wait(lambda: [seen for seen in generations[-1:] if seen != first])[0]
+        extra = write_jsonl(
+            tmp_path / "extra.jsonl", [{"id": "new", "title": "Zeppelin", "text": "A zeppelin landed."}]
+        )
+        add(root, [str(extra)], lambda name: encoder)
+        server.wait(lambda: [seen for seen in generations[-1:] if seen not in (first, second)])
+    finally:
+        stop.set()
+        for thread in askers:
+            thread.join()
+    assert not failures
+    assert json.loads(server.get("/api/v1/search?q=zeppelin")[1])["results"][0]["article"]["id"] == "new"
+
+
+def test_a_server_without_an_index_is_alive_and_turns_ready_when_one_is_built(tmp_path, corpus, encoder):
+    running = Server(tmp_path / "later")
+    try:
+        running.wait(lambda: running.get("/healthz")[0] == 200)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            running.get("/readyz")
+        with refused.value as answer:
+            assert answer.code == 503
+        rebuild(tmp_path / "later", [str(corpus)], lambda name: encoder)
+        running.wait(lambda: running.get("/readyz")[0] == 200)
+    finally:
+        running.stop()
+
+
+def test_a_port_that_is_taken_is_one_line_on_stderr(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "web", "serve", "--port", port, "--index", str(tmp_path)],
+            cwd=PROJECT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert port in done.stderr

@@ -1,0 +1,154 @@
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from sample import ARTICLES
+
+from index.build import add
+from search.engine import Engine
+from web.app import create_app
+from web.live import NotReady
+from web.schemas import ArticleResponse, ErrorResponse, SearchResponse, StatsResponse
+
+
+@pytest.fixture
+def client(root, load):
+    engine = Engine.open(root, load)
+    return create_app(lambda: engine, root).test_client()
+
+
+@pytest.fixture
+def closed_client(tmp_path):
+    def engine():
+        raise NotReady("The index is being opened.")
+
+    return create_app(engine, tmp_path).test_client()
+
+
+def error(response, status, field=None):
+    assert response.status_code == status
+    found = ErrorResponse.model_validate(response.json).error
+    assert found.field == field
+    assert "Traceback" not in found.message
+    return found
+
+
+def test_search_answers_in_the_shape_of_the_contract(client):
+    response = client.get("/api/v1/search", query_string={"q": "ferry strike", "size": 2, "explain": "true"})
+    found = SearchResponse.model_validate(response.json)
+    assert [result.article.id for result in found.results] == ["strike", "ferry"]
+    assert found.results[0].rank == 1
+    assert found.results[0].signals
+    start, end = found.results[0].passage.start, found.results[0].passage.end
+    whole = client.get("/api/v1/articles/strike").json["text"]
+    assert whole[start:end] == found.results[0].passage.text
+
+
+def test_posting_json_gives_the_same_answer(client):
+    asked = {"q": "ferry", "source": ["Coastline Press"], "from": "2024-01-01", "size": 3}
+    posted = client.post("/api/v1/search", json=asked).json
+    got = client.get("/api/v1/search", query_string=asked).json
+    assert [result["article"]["id"] for result in posted["results"]] == ["ferry"]
+    assert posted | {"took_ms": 0} == got | {"took_ms": 0}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ("source=Harbour+Wire&source=La+Vigie", {"strike", "budget", "pont"}),
+        ("exclude_source=Harbour+Wire&language=en", {"ferry"}),
+        ("author=Femi+Okonjo", {"budget"}),
+        ("from=2025-08-20&to=2025-08-20", {"strike"}),
+        ("from=&to=&source=", {"ferry", "strike", "budget", "pont", "undated"}),
+    ],
+)
+def test_filters(client, parameters, expected):
+    found = client.get(f"/api/v1/search?q=ferry&size=100&{parameters}").json
+    assert {result["article"]["id"] for result in found["results"]} == expected
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ("", "q"),
+        ("q=", "q"),
+        ("q=-ferry", "q"),
+        ("q=x&size=abc", "size"),
+        ("q=x&size=1000", "size"),
+        ("q=x&page=0", "page"),
+        ("q=x&page=5000&size=100", "page"),
+        ("q=x&from=2025-02-30", "from"),
+        ("q=x&from=2025-02-02&to=2025-01-01", "from"),
+        ("q=x&sort=best", "sort"),
+        ("q=x&mode=magic", "mode"),
+        ("q=x&collapse=story2", "collapse"),
+        ("q=x&explain=perhaps", "explain"),
+    ],
+)
+def test_a_wrong_parameter_is_a_400_that_names_it(client, parameters, field):
+    assert error(client.get(f"/api/v1/search?{parameters}"), 400, field).code == "bad_query"
+
+
+def test_unknown_parameters_are_ignored_and_said_so(client):
+    assert "'sizee'" in client.get("/api/v1/search?q=ferry&sizee=3").json["interpreted"]["notes"][0]
+
+
+def test_bodies_that_are_no_search(client):
+    error(client.post("/api/v1/search", json=["q"]), 422)
+    error(client.post("/api/v1/search", json={"q": 5}), 422, "q")
+    error(client.post("/api/v1/search", data="{", content_type="application/json"), 400)
+    error(client.post("/api/v1/search", data="q=x"), 415)
+    error(client.post("/api/v1/search", data="x" * 70_000, content_type="application/json"), 413)
+
+
+def test_other_methods_and_paths(client):
+    assert "GET" in client.delete("/api/v1/search").headers["Allow"]
+    error(client.delete("/api/v1/search"), 405)
+    error(client.get("/api/v1/nothing"), 404)
+    error(client.get("/api/v1/articles/nobody"), 404)
+
+
+def test_an_article_is_given_whole(client):
+    found = ArticleResponse.model_validate(client.get("/api/v1/articles/ferry").json)
+    assert found.text == ARTICLES[0]["text"]
+    assert found.passages[0].id == f"ferry:{found.passages[0].start}-{found.passages[0].end}"
+
+
+def test_ids_may_hold_slashes(root, load, tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"id": "2025/08/a b?", "title": "Odd", "text": "An odd identifier."}\n')
+    add(root, [str(tmp_path / "x.jsonl")], load)
+    engine = Engine.open(root, load)
+    client = create_app(lambda: engine, root).test_client()
+    assert client.get("/api/v1/articles/2025%2F08%2Fa%20b%3F").json["title"] == "Odd"
+    assert client.get("/article/2025/08/a%20b%3F").status_code == 200
+
+
+def test_stats_and_health(client):
+    assert StatsResponse.model_validate(client.get("/api/v1/stats").json).articles == len(ARTICLES)
+    assert client.get("/healthz").json == client.get("/readyz").json == {"status": "ok"}
+
+
+def test_before_the_index_is_open_the_server_is_alive_but_not_ready(closed_client):
+    assert closed_client.get("/healthz").status_code == 200
+    for path in ("/readyz", "/api/v1/search?q=x", "/api/v1/stats", "/api/v1/articles/x"):
+        response = closed_client.get(path)
+        assert error(response, 503).code == "not_ready"
+        assert int(response.headers["Retry-After"]) > 0
+
+
+def test_an_unexpected_failure_is_a_500_without_details(root, load):
+    class Broken:
+        def search(self, request):
+            raise RuntimeError("secret path")
+
+    response = create_app(Broken, root).test_client().get("/api/v1/search?q=x")
+    assert "secret" not in error(response, 500).message
+
+
+def test_openapi_is_valid_and_describes_the_answers(client):
+    document = client.get("/api/openapi.json").json
+    validate(document)
+    for path, name in (("/api/v1/search?q=ferry", "SearchResponse"), ("/api/v1/articles/ferry", "ArticleResponse")):
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        Draft202012Validator(schema).validate(client.get(path).json)
+    parameters = {found["name"] for found in document["paths"]["/api/v1/search"]["get"]["parameters"]}
+    assert {"q", "size", "page", "from", "to", "source", "author", "language", "sort", "mode"} <= parameters

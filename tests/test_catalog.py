@@ -1,0 +1,219 @@
+"""The catalog: one SQLite file that is always whole."""
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.article import Article, SetAside, content_hash
+from index.catalog import Catalog, Counts, Prepared
+from index.errors import IndexDamaged
+
+DIMENSION = 4
+
+
+def key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def vector(text: str) -> np.ndarray:
+    return np.frombuffer(key(text)[:DIMENSION], np.uint8).astype(np.float32) / 256
+
+
+def prepared(id: str, *passages: str, **fields: Any) -> Prepared:
+    ends = list(accumulate(len(passage) + 2 for passage in passages))
+    spans = tuple((end - 2 - len(passage), end - 2) for end, passage in zip(ends, passages, strict=True))
+    return Prepared(Article(id, id, "\n\n".join(passages), **fields), spans, tuple(map(key, passages)))
+
+
+def store(catalog: Catalog, *items: Prepared) -> None:
+    catalog.store(items, {key(text): vector(text) for item in items for text in item.article.text.split("\n\n")})
+
+
+def texts_of(catalog: Catalog) -> list[str]:
+    return [article.text[p.start : p.end] for p, article in catalog.each_passage(catalog.numbers())]
+
+
+def edit(path: Path, command: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(command)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with closing(Catalog.create(tmp_path / "catalog.sqlite")) as catalog:
+        yield catalog
+
+
+def test_an_article_comes_back_as_it_was_stored(catalog: Catalog) -> None:
+    item = prepared(
+        "ferry", "The ferry — “été” 😀.", "It ran aground.", url="https://coast.example.org/a?b=ü", language="en-CA",
+        published="2024-09-08T07:00:00+02:00", updated="2024-09-09", authors=("Ann Ö", "Bo"), source="Coastline",
+        section="News", summary="…", extra={"tags": ["a", {"b": None}], "n": 1.5},
+    )  # fmt: skip
+    store(catalog, item)
+    number, _ = catalog.article("ferry") or (0, None)
+    assert catalog.articles([number, number + 1]) == {number: item.article}
+    assert [(p.start, p.end) for p in catalog.passages_of(number)] == list(item.spans)
+    assert catalog.ids([item.article.url, "ferry", "other"]) == {item.article.url: "ferry", "ferry": "ferry"}
+    assert catalog.hashes(["ferry", "other"]) == {"ferry": content_hash(item.article)}
+
+
+TEXTS = ["one", "two", "three", "four"]
+passages = st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.none() | passages), max_size=12))
+def test_all_tables_stay_in_step(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
+    catalog = Catalog.create(tmp_path_factory.mktemp("catalog") / "catalog.sqlite")
+    expected: dict[str, list[str]] = {}
+    seen = {0}
+    for id, texts in steps:
+        before = set(catalog.numbers().tolist())
+        expected.pop(id, None)
+        if texts:
+            expected[id] = texts
+            store(catalog, prepared(id, *texts))
+        else:
+            catalog.remove([id])
+        new = set(catalog.numbers().tolist()) - before
+        assert min(new, default=2**63) > max(seen)
+        seen |= new
+    everything = [text for texts in expected.values() for text in texts]
+    columns, numbers = catalog.columns(), catalog.numbers()
+    assert catalog.counts() == Counts(len(expected), len(everything), 0, change=len(steps))
+    assert [article.id for article in catalog.all_articles()] == list(expected)
+    assert texts_of(catalog) == everything
+    assert np.allclose(catalog.vectors(numbers, DIMENSION), np.asarray([vector(t) for t in everything]).reshape(-1, 4))
+    assert set(catalog.known_vectors([key(text) for text in TEXTS])) == set(map(key, everything))
+    assert columns.numbers.tolist() == numbers.tolist() == sorted(numbers)
+    owners = [passage.article for passage in catalog.passages(numbers.tolist()).values()]
+    assert columns.article_numbers[columns.article_positions].tolist() == owners
+    assert catalog.problems() == []
+    catalog.close()
+
+
+def test_a_vector_goes_with_the_last_passage_that_has_its_text(catalog: Catalog) -> None:
+    store(catalog, prepared("a", "same", "same"), prepared("b", "same", "other"))
+    assert len(catalog.known_vectors([key("same"), key("other")])) == 2
+    catalog.remove(["b"])
+    assert list(catalog.known_vectors([key("same"), key("other")])) == [key("same")]
+    store(catalog, prepared("a", "new"))
+    assert catalog.known_vectors([key("same")]) == {}
+
+
+def test_two_catalogs_share_no_passage_number(tmp_path: Path) -> None:
+    numbers: set[int] = set()
+    for name in "abcdef":
+        with closing(Catalog.create(tmp_path / name)) as catalog:
+            store(catalog, prepared("a", "x", "y"))
+            numbers |= set(catalog.numbers().tolist())
+    assert len(numbers) == 12
+
+
+def test_a_snapshot_sees_one_moment_while_the_writer_goes_on(catalog: Catalog) -> None:
+    store(catalog, prepared("a", "one"), prepared("b", "two"))
+    with closing(Catalog.snapshot(catalog.path)) as snapshot:
+        store(catalog, prepared("a", "changed"), prepared("c", "three"))
+        catalog.remove(["b"])
+        assert (texts_of(snapshot), snapshot.counts().change) == (["one", "two"], 1)
+    with closing(Catalog.snapshot(catalog.path)) as later:
+        assert (texts_of(later), later.counts().change) == (["changed", "three"], 3)
+
+
+def test_folding_the_log_does_not_wait_for_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.catalog._BUSY_SECONDS", 3.0)
+    with closing(Catalog.create(tmp_path / "catalog.sqlite")) as writer:
+        store(writer, prepared("a", "one"))
+        with closing(Catalog.snapshot(writer.path)):
+            store(writer, prepared("b", "two"))
+            began = time.monotonic()
+            writer.checkpoint()
+            assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "bad", [prepared("a", "no vector"), replace(prepared("a", "three"), embeddings=()), prepared("c", "three")]
+)
+def test_a_failed_store_leaves_everything_as_it_was(catalog: Catalog, bad: Prepared) -> None:
+    store(catalog, prepared("a", "one"), prepared("b", "two"))
+    before = catalog.counts()
+    with pytest.raises((sqlite3.IntegrityError, ValueError)):
+        catalog.store([prepared("c", "three"), bad], {key("three"): vector("three")})
+    assert (catalog.counts(), texts_of(catalog)) == (before, ["one", "two"])
+    assert catalog.known_vectors([key("three")]) == {}
+
+
+def test_documents_set_aside_are_remembered_once_each(catalog: Catalog) -> None:
+    catalog.set_aside([SetAside("b.txt", "empty"), SetAside("a.txt", "no text")])
+    catalog.set_aside([SetAside("b.txt", "not UTF-8")])
+    assert catalog.documents_set_aside() == [SetAside("a.txt", "no text"), SetAside("b.txt", "not UTF-8")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "UPDATE articles SET text = 'forged' || substr(text, 7) WHERE id = 'a'",
+        "UPDATE articles SET authors = '[\"forged\"]' WHERE id = 'a'",
+        "UPDATE passages SET end = 1000", "UPDATE passages SET start = end, end = start",
+        "DELETE FROM articles WHERE id = 'b'", "DELETE FROM vectors", "UPDATE vectors SET vector = x'00'",
+    ],
+)  # fmt: skip
+def test_problems_are_found(catalog: Catalog, command: str) -> None:
+    store(catalog, prepared("a", "the first article"), prepared("b", "the second"))
+    assert catalog.problems() == []
+    edit(catalog.path, command)
+    assert catalog.problems()
+
+
+@pytest.mark.parametrize("page", [2, 5, 10])
+def test_overwritten_pages_are_a_problem_and_no_crash(tmp_path: Path, page: int) -> None:
+    with closing(Catalog.create(path := tmp_path / "catalog.sqlite")) as catalog:
+        store(catalog, *(prepared(str(at), f"article {at} " * 40) for at in range(100)))
+    with path.open("r+b") as file:
+        file.seek(4096 * page)
+        file.write(b"\xa5" * 4096)
+    with closing(Catalog.open(path)) as catalog:
+        assert catalog.problems()
+
+
+NOT_CATALOGS: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: None,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a database\n" * 500),
+    "cut off": lambda path: (Catalog.create(path).close(), path.write_bytes(path.read_bytes()[:3000])),
+    "another database": lambda path: edit(path, "CREATE TABLE other (x)"),
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("opened", [Catalog.open, Catalog.snapshot])
+@pytest.mark.parametrize("name", NOT_CATALOGS)
+def test_what_is_not_a_catalog_is_damaged(tmp_path: Path, name: str, opened: Callable[[Path], Catalog]) -> None:
+    NOT_CATALOGS[name](tmp_path / "catalog.sqlite")
+    with pytest.raises(IndexDamaged, match=r"catalog\.sqlite .* run: dateline rebuild SOURCE"):
+        opened(tmp_path / "catalog.sqlite")
+    assert (tmp_path / "catalog.sqlite").exists() == (name != "missing")
+
+
+def test_a_catalog_in_a_read_only_folder_can_be_read(catalog: Catalog) -> None:
+    store(catalog, prepared("a", "one"))
+    catalog.close()
+    catalog.path.chmod(0o444)
+    catalog.path.parent.chmod(0o555)
+    if os.access(catalog.path, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    with closing(Catalog.snapshot(catalog.path)) as snapshot:
+        assert texts_of(snapshot) == ["one"]

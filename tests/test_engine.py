@@ -1,0 +1,217 @@
+import threading
+
+import numpy as np
+import pytest
+from sample import FakeEncoder, write_jsonl
+
+from index.build import add, rebuild, remove
+from index.errors import IndexMissing, ModelError, QueryError
+from index.filters import Filters
+from search.engine import Engine
+from search.query import SearchRequest
+
+BEATS = ("court", "weather", "harbour", "hospital", "school", "railway", "museum", "council")
+
+
+@pytest.fixture
+def engine(root, load):
+    return Engine.open(root, load)
+
+
+@pytest.fixture
+def large(tmp_path, load):
+    """120 articles over 4 sources and 60 days, several passages each."""
+    records = [
+        {
+            "id": f"a{number}",
+            "title": f"{BEATS[number % 8].title()} report {number}",
+            "text": "\n\n".join(
+                f"The {BEATS[(number + part) % 8]} story{number} part{part}. " * 20 for part in range(3)
+            ),
+            "source": f"Source {number % 4}",
+            "published": f"2025-{1 + number % 2:02}-{1 + number % 28:02}",
+        }
+        for number in range(120)
+    ]
+    rebuild(tmp_path / "index", [str(write_jsonl(tmp_path / "large.jsonl", records))], load)
+    return Engine.open(tmp_path / "index", load)
+
+
+def ids(result):
+    return [hit.article.id for hit in result]
+
+
+def test_the_article_that_is_asked_for_stands_first(engine):
+    assert ids(engine.search("ferry strike called off"))[0] == "strike"
+    assert ids(engine.search("lighthouse keeper"))[0] == "undated"
+
+
+def test_offsets_point_into_the_stored_text(engine):
+    for hit in engine.search("ferry wages council"):
+        assert hit.text == hit.article.text[hit.passage.start : hit.passage.end]
+        assert all(0 <= start < end <= len(hit.text) for start, end in (*hit.highlights, hit.best_sentence))
+        assert hit.passage_id == f"{hit.article.id}:{hit.passage.start}-{hit.passage.end}"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(sources=("harbour wire",)), {"strike", "budget"}),
+        (Filters(excluded_sources=("Harbour Wire",)), {"ferry", "pont", "undated"}),
+        (Filters(authors=("lyra dunmore",)), {"strike"}),
+        (Filters(languages=("en",)), {"ferry", "strike", "budget"}),
+        (Filters(languages=("fr",)), {"pont"}),
+        (Filters(first_day="2025-01-15", last_day="2025-03-04"), {"budget", "pont"}),
+        (Filters(last_day="2024-12-31"), {"ferry"}),
+        (Filters(sources=("Nobody",)), set()),
+    ],
+)
+@pytest.mark.parametrize("mode", ["hybrid", "dense"])
+def test_filters_leave_exactly_the_articles_that_pass(engine, filters, expected, mode):
+    result = engine.search("ferry", filters=filters, mode=mode, size=100)
+    assert set(ids(result)) == expected
+    assert result.total == len(expected)
+    assert result.total_is_exact
+
+
+def test_an_unknown_name_is_noted(engine):
+    assert "Nobody" in engine.search("ferry", filters=Filters(sources=("Nobody",))).interpreted.notes[0]
+
+
+def test_a_phrase_must_stand_in_the_passage(engine):
+    assert ids(engine.search('"called off"')) == ["strike"]
+    assert ids(engine.search('"off called"')) == []
+
+
+def test_an_excluded_word_leaves_out_the_whole_article(engine):
+    # "wages" stands in the second passage of the article about the strike, if anywhere.
+    assert "strike" not in ids(engine.search("ferry -wages", size=100))
+    assert "ferry" in ids(engine.search("ferry -wages", size=100))
+
+
+def test_lexical_mode_finds_only_what_has_the_words(engine):
+    assert set(ids(engine.search("ferry", mode="lexical"))) == {"ferry", "strike"}
+    assert ids(engine.search("zeppelin", mode="lexical")) == []
+
+
+def test_a_query_of_stop_words_is_searched_for_as_it_is(engine):
+    assert set(ids(engine.search("who never", mode="lexical"))) == {"undated"}
+
+
+@pytest.mark.parametrize(("sort", "expected"), [("newest", ["strike", "ferry"]), ("oldest", ["ferry", "strike"])])
+def test_sorting_by_date_keeps_relevance_as_the_gate(engine, sort, expected):
+    assert ids(engine.search("ferry", sort=sort)) == expected
+
+
+@pytest.mark.parametrize("fusion", ["share", "rrf"])
+def test_signals_explain_a_hit(engine, fusion):
+    hit = engine.search("ferry strike", explain=True, fusion=fusion).hits[0]
+    assert {"dense", "bm25", "lexical_share", "passage_score"} == set(hit.signals)
+    assert not engine.search("ferry strike").hits[0].signals
+
+
+@pytest.mark.parametrize("collapse", ["article", "off"])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_pages_together_are_one_ranking_without_gap_or_repetition(large, collapse, mode):
+    options = {"collapse": collapse, "mode": mode, "size": 7}
+    pages = [large.search("harbour story", page=page, **options) for page in range(1, 60)]
+    seen = [hit.passage_id if collapse == "off" else hit.article.id for page in pages for hit in page]
+    assert len(seen) == len(set(seen))
+    assert [hit.rank for page in pages for hit in page] == list(range(1, len(seen) + 1))
+    if mode != "lexical":
+        everything = large.store.counts().passages if collapse == "off" else 120
+        assert len(seen) == everything
+
+
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_filters_never_starve(large, size):
+    filters = Filters(sources=("Source 3",), first_day="2025-02-01")
+    found = ids(large.search("council weather", size=size, filters=filters))
+    exist = sum(1 for number in range(120) if number % 4 == 3 and number % 2)
+    assert len(found) == min(size, exist)
+
+
+def test_dense_search_is_exact(large):
+    query = "railway museum"
+    found = [hit.passage.number for hit in large.search(query, mode="dense", collapse="off", size=20)]
+    vectors = large.store._vectors
+    cosines = vectors.matrix @ FakeEncoder().encode_query(query)
+    best = np.sort(cosines)[::-1][:20]
+    assert cosines[vectors.positions(np.array(found))[0]] == pytest.approx(best, abs=1e-5)
+
+
+def test_more_passages_are_counted(large):
+    hit = large.search("story7 part1", size=1).hits[0]
+    assert hit.article.id == "a7"
+    assert hit.more_passages >= 1
+
+
+def test_facets_and_timeline_count_articles(engine):
+    result = engine.search("ferry", size=1)
+    assert dict(result.sources)["Harbour Wire"] == 2
+    assert dict(result.years) == {"2024": 1, "2025": 3}
+    assert ("2025-08", 1) in result.months
+
+
+def test_an_article_view_marks_the_passage_that_answers(large):
+    view = large.article("a7", "story7 part2")
+    assert "part2" in view.article.text[view.best.start : view.best.end]
+    assert len(view.scores) == len(view.passages)
+    assert large.article("a7").best is None
+    assert large.article("nope") is None
+
+
+def test_refresh_follows_a_new_generation_an_addition_and_a_removal(root, corpus, load, tmp_path, engine):
+    assert not engine.refresh(load)
+    extra = write_jsonl(
+        tmp_path / "extra.jsonl", [{"id": "new", "title": "Zeppelin lands", "text": "A zeppelin landed."}]
+    )
+    add(root, [str(extra)], load)
+    assert engine.refresh(load)
+    assert ids(engine.search("zeppelin", mode="lexical")) == ["new"]
+    remove(root, ["new"])
+    assert engine.refresh(load)
+    assert ids(engine.search("zeppelin", mode="lexical")) == []
+    before = engine.search("ferry").generation
+    rebuild(root, [str(corpus)], load)
+    assert engine.refresh(load)
+    assert engine.search("ferry").generation != before
+
+
+def test_searches_go_on_while_the_index_changes(root, corpus, load, engine):
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def search() -> None:
+        while not stop.is_set():
+            try:
+                assert ids(engine.search("ferry strike called off"))[0] == "strike"
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    searchers = [threading.Thread(target=search) for _ in range(3)]
+    for thread in searchers:
+        thread.start()
+    for _ in range(4):
+        rebuild(root, [str(corpus)], load)
+        engine.refresh(load)
+    stop.set()
+    for thread in searchers:
+        thread.join()
+    assert not failures
+
+
+def test_a_model_with_other_weights_is_refused(root):
+    with pytest.raises(ModelError, match="dateline rebuild"):
+        Engine.open(root, lambda name: FakeEncoder(weight_hash="other"))
+
+
+def test_no_index_says_how_to_build_one(tmp_path, load):
+    with pytest.raises(IndexMissing, match="dateline rebuild"):
+        Engine.open(tmp_path / "nowhere", load)
+
+
+def test_a_bad_request_is_refused(engine):
+    with pytest.raises(QueryError):
+        engine.search(SearchRequest("ferry", size=0))

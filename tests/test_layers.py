@@ -1,0 +1,64 @@
+"""The walls of the house: who may import whom, and one room for each heavy library."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("index", "search", "web")
+ALLOWED = {"index": {"index"}, "search": {"index", "search"}, "web": {"index", "search", "web"}}
+ONLY_IN = {
+    "faiss": "index/vectors.py",
+    "tantivy": "index/terms.py",
+    "sqlite3": "index/catalog.py",
+    "sentence_transformers": "index/encoder.py",
+    "trafilatura": "index/reading/html.py",
+    "dateparser": "index/dates.py",
+    "ir_measures": "search/evaluate.py",
+    "granian": "web/serving.py",
+}
+FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    room = path.relative_to(ROOT).parts[0]
+    assert imported(path) & set(ROOMS) <= ALLOWED[room]
+
+
+@pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
+def test_one_module_knows_each_heavy_library(library, home):
+    users = {str(path.relative_to(ROOT)) for path in FILES if library in imported(path)}
+    assert users == {home}
+
+
+def test_help_loads_nothing_heavy():
+    heavy = ("torch", "faiss", "trafilatura", "tantivy", "numpy", "flask", "pydantic", "dateparser")
+    code = (
+        "import sys\nfrom index.cli import command_line\nfrom web.cli import COMMANDS\n"
+        "command_line(COMMANDS).main(['--help'], standalone_mode=False)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "rebuild" in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_public_names_of_search_are_exactly_these():
+    import search
+
+    assert search.__all__ == ["Engine", "Hit", "SearchRequest", "SearchResult", "open_engine"]
+    assert all(hasattr(search, name) for name in search.__all__)
