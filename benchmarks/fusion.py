@@ -26,6 +26,7 @@ from search.rank import (
     Numbers,
     Scores,
     group_by_article,
+    lexical_share,
     reciprocal_rank_fusion,
     share_fusion,
 )
@@ -52,6 +53,11 @@ def of_the_best_hit(pool: Pool) -> Scores:
     return 0.5 * pool.cosines + 0.5 * pool.bm25 / max(float(pool.bm25.max()), 1e-9)
 
 
+def weighted(weight: float, power: float) -> Fuse:
+    """The fusion in use with other constants."""
+    return lambda pool: pool.cosines + weight * lexical_share(pool.bm25, pool.ideal) ** power
+
+
 # Each with the weight of the article as a whole.
 WAYS: dict[str, tuple[Fuse, float]] = {
     "dense alone": (lambda pool: pool.cosines, 0.0),
@@ -61,6 +67,12 @@ WAYS: dict[str, tuple[Fuse, float]] = {
     "cosine + share²": (lambda pool: share_fusion(pool.cosines, pool.bm25, pool.ideal), 0.0),
     "dense + article": (lambda pool: pool.cosines, ARTICLE_WEIGHT),
     "cosine + share² + article": (lambda pool: share_fusion(pool.cosines, pool.bm25, pool.ideal), ARTICLE_WEIGHT),
+    "… share weight 0.75": (weighted(0.75, 2), ARTICLE_WEIGHT),
+    "… share weight 1.5": (weighted(1.5, 2), ARTICLE_WEIGHT),
+    "… share power 1.5": (weighted(1.0, 1.5), ARTICLE_WEIGHT),
+    "… share power 2.5": (weighted(1.0, 2.5), ARTICLE_WEIGHT),
+    "… article weight 0.2": (weighted(1.0, 2), 0.2),
+    "… article weight 0.5": (weighted(1.0, 2), 0.5),
 }
 
 
