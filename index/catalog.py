@@ -8,9 +8,8 @@ so a derived index is in step exactly when it holds the same numbers.
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.article import Article, Passage, SetAside, content_hash
+from index.database import Connection, connect, require_table, transaction
 from index.encoder import Matrix
 from index.errors import IndexDamaged
 from index.vectors import Numbers
@@ -52,7 +52,6 @@ _STORED_VECTOR = np.dtype("<f2")
 # SQLite's default limit on bound values is 32,766.
 _ROWS_A_QUERY = 10_000
 _PASSAGES_A_PART = 2_000
-_BUSY_SECONDS = 30.0
 # Passage numbers of a generation begin at a random multiple of this, so that a derived file of
 # another generation shares no number with this one and cannot be mistaken for its own.
 _NUMBERS_A_GENERATION = 2**32
@@ -98,14 +97,14 @@ class PassageColumns:
 class Catalog:
     """An open catalog file. One process writes; any number read, each seeing one moment."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """A new, empty catalog at `path`."""
-        connection = _connect(path)
+        connection = connect(path)
         connection.executescript(_SCHEMA)
         first = secrets.randbelow(2**31) * _NUMBERS_A_GENERATION
         connection.execute("INSERT INTO sqlite_sequence VALUES ('passages', ?)", (first,))
@@ -116,7 +115,7 @@ class Catalog:
         """The catalog at `path`, for writing. Raises IndexDamaged when it is not one."""
         if not path.is_file():
             raise IndexDamaged(f"{path} is missing. Restore it from a backup, or run: dateline rebuild SOURCE")
-        return cls(_checked(_connect(path), path), path)
+        return cls(require_table(connect(path), "changes", path), path)
 
     @classmethod
     def snapshot(cls, path: Path) -> Self:
@@ -127,7 +126,7 @@ class Catalog:
             if not path.is_file():
                 raise
             # Where the folder cannot be written, SQLite can only read what is wholly in the file.
-            catalog = cls(_checked(_connect(path, immutable=True), path), path)
+            catalog = cls(require_table(connect(path, immutable=True), "changes", path), path)
         catalog._connection.execute("BEGIN")
         catalog.counts()  # the snapshot begins with the first read
         return catalog
@@ -161,7 +160,7 @@ class Catalog:
 
     def set_aside(self, documents: Iterable[SetAside]) -> None:
         """Remembers documents that could not be read."""
-        with self._transaction():
+        with transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", ((d.source, d.reason, _now()) for d in documents)
             )
@@ -202,20 +201,9 @@ class Catalog:
 
     @contextmanager
     def _change(self, kind: str) -> Iterator[None]:
-        with self._transaction():
+        with transaction(self._connection):
             self._connection.execute("INSERT INTO changes (at, kind) VALUES (?, ?)", (_now(), kind))
             yield
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # a full disk may already have rolled back
-                self._connection.execute("ROLLBACK")
-            raise
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -350,77 +338,6 @@ class Catalog:
     def _select(self, query: str, values: Sequence[Any]) -> Iterator[Any]:
         for part in _parts(values, _ROWS_A_QUERY):
             yield from self._connection.execute(query.format(", ".join("?" * len(part))), part).fetchall()
-
-
-def _connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
-    # Autocommit: transactions are begun by hand. Threads share a snapshot; SQLite serialises them.
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}{'?mode=ro&immutable=1' if immutable else ''}",
-        factory=_Connection,
-        uri=True,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    with suppress(sqlite3.DatabaseError, IndexDamaged):  # not a database, or not to be written: `_checked` finds out
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
-            connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-class _Cursor(sqlite3.Cursor):
-    """A cursor that calls a damaged file by its name wherever the damage shows."""
-
-    def execute(self, *arguments: Any) -> Self:
-        with _naming_damage():
-            return super().execute(*arguments)
-
-    def executemany(self, *arguments: Any) -> Self:
-        with _naming_damage():
-            return super().executemany(*arguments)
-
-    def fetchone(self) -> Any:
-        with _naming_damage():
-            return super().fetchone()
-
-    def fetchall(self) -> list[Any]:
-        with _naming_damage():
-            return super().fetchall()
-
-    def __next__(self) -> Any:
-        with _naming_damage():
-            return super().__next__()
-
-
-class _Connection(sqlite3.Connection):
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        return self.cursor(_Cursor).execute(*arguments)
-
-    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
-        return self.cursor(_Cursor).executemany(*arguments)
-
-
-@contextmanager
-def _naming_damage() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # its subclasses are full disks, locks, our own mistakes
-            raise
-        raise IndexDamaged(
-            f"The catalog is damaged ({error}). Restore it from a backup, or run: dateline rebuild SOURCE"
-        ) from error
-
-
-def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    try:
-        connection.execute("SELECT number FROM changes LIMIT 1")
-    except (sqlite3.DatabaseError, IndexDamaged) as error:
-        connection.close()
-        raise IndexDamaged(
-            f"{path} cannot be read as a catalog ({error}). Restore it from a backup, or run: dateline rebuild SOURCE"
-        ) from error
-    return connection
 
 
 def _article_row(article: Article) -> tuple[Any, ...]:

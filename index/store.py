@@ -116,9 +116,6 @@ class Store(Protocol):
     def article(self, id: str) -> tuple[int, Article] | None:
         """An article and its number, by id."""
 
-    def vectors(self, numbers: Numbers) -> Matrix:
-        """The embeddings of these passages, one row each."""
-
     def counts(self) -> Counts:
         """How much is in it."""
 
@@ -269,10 +266,6 @@ class EmbeddedStore:
     def article(self, id: str) -> tuple[int, Article] | None:
         """An article and its number, by id."""
         return self._catalog.article(id)
-
-    def vectors(self, numbers: Numbers) -> Matrix:
-        """The embeddings of these passages, one row each."""
-        return self._vectors.rows(numbers)
 
     def counts(self) -> Counts:
         """How much is in it."""

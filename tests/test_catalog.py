@@ -134,7 +134,7 @@ def test_a_snapshot_sees_one_moment_while_the_writer_goes_on(catalog: Catalog) -
 
 
 def test_folding_the_log_does_not_wait_for_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.catalog._BUSY_SECONDS", 3.0)
+    monkeypatch.setattr("index.database._BUSY_SECONDS", 3.0)
     with closing(Catalog.create(tmp_path / "catalog.sqlite")) as writer:
         store(writer, prepared("a", "one"))
         with closing(Catalog.snapshot(writer.path)):

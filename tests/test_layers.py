@@ -13,7 +13,7 @@ ALLOWED = {"index": {"index"}, "search": {"index", "search"}, "web": {"index", "
 ONLY_IN = {
     "faiss": "index/vectors.py",
     "tantivy": "index/terms.py",
-    "sqlite3": "index/catalog.py",
+    "sqlite3": "index/database.py",
     "sentence_transformers": "index/encoder.py",
     "trafilatura": "index/reading/html.py",
     "dateparser": "index/dates.py",

@@ -152,6 +152,6 @@ def test_an_article_has_the_direction_of_all_its_passages(store: EmbeddedStore) 
     numbers = store.search_dense(query, EVERYTHING, store.scope(Filters())).numbers
     articles = np.unique(store.article_numbers(numbers))
     for article, cosine in zip(articles.tolist(), store.article_cosines(query, articles).tolist(), strict=True):
-        rows = store.vectors(np.asarray([passage.number for passage in store.passages_of(article)]))
+        rows = store._vectors.rows(np.asarray([passage.number for passage in store.passages_of(article)]))
         mean = rows.mean(axis=0)
         assert cosine == pytest.approx(mean @ query / np.linalg.norm(mean), abs=1e-5)

@@ -137,7 +137,7 @@ def write_directly(catalog: Catalog, encoder: FakeEncoder) -> None:
 def test_what_a_killed_writer_stored_is_found_at_once(
     root: Path, tmp_path: Path, encoder: FakeEncoder, log_left: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.catalog._BUSY_SECONDS", 3.0)
+    monkeypatch.setattr("index.database._BUSY_SECONDS", 3.0)
     with closing(Catalog.open(live_generation(root).catalog)) as catalog:
         write_directly(catalog, encoder)
         shutil.copytree(root, tmp_path / "left")
