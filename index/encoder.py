@@ -113,11 +113,16 @@ def load_encoder(name: str | None = None) -> SentenceTransformerEncoder:
     name = name or DEFAULT_MODEL
     folder = _local_folder(name)
     if folder is not None:
-        return _load(str(folder), str(folder) if name != DEFAULT_MODEL else name, offline=True)
-    try:
-        return _load(name, name, offline=True)
-    except ModelError:
-        return _load(name, name, offline=False)
+        # Read once by huggingface_hub when it is first imported: without it even a local folder
+        # makes the libraries ask the hub for optional files.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        model = _load(str(folder), name, offline=True)
+        return SentenceTransformerEncoder(
+            model, name if name == DEFAULT_MODEL else str(folder), _file_hash(folder, model)
+        )
+    cached = _cached_folder(name)
+    model = _load(str(cached or name), name, offline=cached is not None)
+    return SentenceTransformerEncoder(model, name, _tensor_hash(model))
 
 
 def _local_folder(name: str) -> Path | None:
@@ -133,34 +138,46 @@ def _local_folder(name: str) -> Path | None:
     return folder.resolve() if folder.is_dir() else None
 
 
-def _load(location: str, name: str, *, offline: bool) -> SentenceTransformerEncoder:
-    if offline:
-        # Read once by huggingface_hub when it is first imported: without it even a local folder
-        # makes the libraries ask the hub for optional files.
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+def _cached_folder(name: str) -> Path | None:
+    """Where the hub's client keeps this model, if it was fetched before; looks only at the disk."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    for repository in (name, f"sentence-transformers/{name}"):
+        try:
+            return Path(snapshot_download(repository, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError):
+            continue
+    return None
+
+
+def _load(location: str, name: str, *, offline: bool) -> "SentenceTransformer":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(location, local_files_only=offline)
+        return SentenceTransformer(location, local_files_only=offline)
     except Exception as error:  # the library raises OSError, ValueError, KeyError and more
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"Cannot load the model '{name}': {reason} Give --model a SentenceTransformer name or folder."
         ) from error
-    return SentenceTransformerEncoder(model, name, _weight_hash(model))
 
 
-def _weight_hash(model: "SentenceTransformer") -> str:
-    """SHA-256 of the weights: of the file where the model has exactly one, else of the tensors."""
-    path = Path(getattr(model[0], "model_name_or_path", "") or getattr(model[0].auto_model, "name_or_path", ""))
-    files = sorted(file for file in path.glob("*") if file.suffix in _WEIGHT_SUFFIXES) if path.is_dir() else []
+def _file_hash(folder: Path, model: "SentenceTransformer") -> str:
+    """SHA-256 of a folder's weight file, where it has exactly one."""
+    files = [file for file in sorted(folder.glob("*")) if file.suffix in _WEIGHT_SUFFIXES]
+    if len(files) != 1:
+        return _tensor_hash(model)
+    with files[0].open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _tensor_hash(model: "SentenceTransformer") -> str:
+    """SHA-256 of all weights by name: the same wherever and however a model was fetched."""
     digest = hashlib.sha256()
-    if len(files) == 1:
-        with files[0].open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
     for key, tensor in sorted(model.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
