@@ -48,14 +48,20 @@ def everything(root: Path) -> list[dict[str, float]]:
     return answers(root, "ferry strike", "pont", "council harbour wall", "night keeper", "whale")
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Puts other content in the place of a file; what still maps the old one keeps it and gets no SIGBUS."""
+    path.unlink()
+    path.write_bytes(content)
+
+
 def cut(path: Path, length: int) -> None:
-    path.write_bytes(path.read_bytes()[:length])
+    replace(path, path.read_bytes()[:length])
 
 
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 0xFF
-    path.write_bytes(content)
+    replace(path, bytes(content))
 
 
 def segment(layout: Layout, ending: str) -> Path:
