@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from index.dates import iso_moment
 from index.errors import SourceError
+from index.urls import normalised_url
 
 # Half of a SHA-256: among ten million articles a collision has odds of one in 10^25.
 _ID_DIGITS = 32
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Control characters that no article needs, except tab, newline and carriage return, and half of a
 # surrogate pair, which cannot be encoded at all.
 _JUNK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
@@ -49,10 +48,42 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A document that did not become an article, and why."""
+    """A document that did not become an article, and why.
+
+    `origin` is the file or web address to read again for another try; empty where there is none, as
+    for standard input.
+    """
 
     source: str
     reason: str
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a web address has been read, so that the next run need only ask whether it changed.
+
+    It is stored once everything read before it is stored: a receipt never stands for an article
+    that was lost. `etag` and `last_modified` are the server's validators; `stamp` is what the feed
+    or sitemap that named the address said of it then.
+    """
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a story: what a result says of the other publications of the same text."""
+
+    number: int
+    id: str
+    title: str
+    source: str | None
+    url: str | None
+    published: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +148,7 @@ def content_hash(article: Article) -> str:
 
 def derived_id(article: Article) -> str:
     """A stable id: of the normalised URL where there is one, else of title and text."""
-    return _digest(normalised_url(article.url) if article.url else f"{article.title}\n{article.text}")
-
-
-def normalised_url(url: str) -> str:
-    """`url` without what does not change the page: letter case of the host, default port, fragment."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return url.strip()
-    host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, "\0"))
-    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", parts.query, ""))
+    return _digest((article.url and normalised_url(article.url)) or f"{article.title}\n{article.text}")
 
 
 def tidy(text: str) -> str:

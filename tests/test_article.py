@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.article import Article, content_hash, from_record, headline_of, make_article, normalised_url, tidy, to_record
+from index.article import Article, content_hash, from_record, headline_of, make_article, tidy, to_record
 from index.errors import SourceError
 
 FULL = Article(
@@ -64,31 +64,6 @@ def test_ids_do_not_change_between_versions():
 def test_stated_id_is_kept():
     assert from_record({"id": "a-1", "text": "Text."}).id == "a-1"
     assert from_record({"id": 17, "text": "Text."}).id == "17"
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["HTTPS://Wire.ORG/a?b=1", "https://wire.org:443/a?b=1", "https://wire.org/a?b=1#top", " https://wire.org/a?b=1\n"],
-)
-def test_spellings_of_a_url_that_do_not_change_the_page_are_one(url):
-    assert normalised_url(url) == "https://wire.org/a?b=1"
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["https://wire.org/A?b=1", "https://wire.org/a?b=2", "http://wire.org/a?b=1", "https://wire.org:80/a?b=1"],
-)
-def test_spellings_of_a_url_that_change_the_page_stay_apart(url):
-    assert normalised_url(url) != "https://wire.org/a?b=1"
-
-
-def test_root_of_a_site_has_one_url():
-    assert normalised_url("https://example.org") == normalised_url("https://example.org/")
-
-
-@given(st.text())
-def test_any_text_can_stand_for_a_url(url):
-    assert isinstance(normalised_url(url), str)
 
 
 def test_full_article_survives_its_record():
