@@ -31,7 +31,7 @@ SCRAPE = Path(__file__).parent / "data" / "scrapes" / "01-ferry-broadcaster.txt"
 
 def read(folder: Path, name: str, data: bytes):
     (folder / name).write_bytes(data)
-    return [item for _, item in read_all(documents([str(folder / name)]), 1)]
+    return [item.content for item in read_all(documents([str(folder / name)]), 0)]
 
 
 def titles(items):

@@ -8,18 +8,19 @@ from types import SimpleNamespace
 import pytest
 from sample import ARTICLES, write_jsonl
 
-from index.article import Article, SetAside
+from index.article import Article, Receipt, SetAside
 from index.errors import UsageError
 from index.reading import files
-from index.reading.files import documents, files_below, total_weight
+from index.reading.files import documents, total_weight
 from index.reading.pool import read_all
+from index.reading.sources import files_below
 
 PLAIN = "Ferry runs aground\n\nA passenger ferry ran aground on a sandbank, and nobody was hurt."
 RECORD = json.dumps({"title": "Ferry runs aground", "text": "Nobody was hurt."})
 
 
 def read(*sources: Path | str):
-    return [item for _, item in read_all(documents([str(source) for source in sources]), 1)]
+    return [item.content for item in read_all(documents([str(source) for source in sources]), 0)]
 
 
 def fill(folder: Path, *names: str):
@@ -85,12 +86,12 @@ def test_file_that_holds_no_article_is_set_aside_and_the_rest_is_read(tmp_path, 
 def test_unreadable_file_is_set_aside(tmp_path):
     fill(tmp_path, "story.txt")
     (tmp_path / "story.txt").chmod(0)
-    assert titles(read(tmp_path)) == ["Permission denied"]
+    assert titles(read(tmp_path)) == ["permission denied"]
 
 
 def test_dangling_link_is_set_aside(tmp_path):
     (tmp_path / "story.txt").symlink_to(tmp_path / "gone.txt")
-    assert titles(read(tmp_path)) == ["not a regular file"]
+    assert titles(read(tmp_path)) == ["a link to nothing"]
 
 
 def test_bad_lines_are_set_aside_by_number_and_the_rest_is_read(tmp_path, monkeypatch):
@@ -118,12 +119,31 @@ def test_lines_before_the_damage_in_a_gzip_file_are_read(tmp_path):
     assert "damaged gzip file" in rest[-1].reason
 
 
-@pytest.mark.parametrize("source", ["no/such/folder", "https://example.org/story.html"])
-def test_missing_source_stops_everything_before_anything_is_read(corpus, source):
-    with pytest.raises(UsageError, match=source):
-        next(documents([str(corpus), source]))
-    with pytest.raises(UsageError, match=source):
-        total_weight([source])
+def test_missing_source_stops_everything_before_anything_is_read(corpus):
+    with pytest.raises(UsageError, match="no/such/folder"):
+        documents([str(corpus), "no/such/folder"])
+    with pytest.raises(UsageError, match="no/such/folder"):
+        total_weight(["no/such/folder"])
+
+
+def test_web_addresses_are_handed_over_together_and_what_comes_of_them_is_passed_on(corpus):
+    handed_over = []
+    answers = [Receipt("https://a.example/feed", etag='"1"'), SetAside("https://a.example/1", "not found (404)")]
+
+    def from_web(addresses):
+        handed_over.append(list(addresses))
+        yield from answers
+
+    items = list(read_all(documents(["https://a.example/feed", str(corpus), "HTTP://b.example/"], from_web), 0))
+    assert handed_over == [["https://a.example/feed", "HTTP://b.example/"]]
+    assert [item.content for item in items[-2:]] == answers
+    assert [item.content.title for item in items[:-2]] == [record["title"] for record in ARTICLES]
+
+
+def test_web_addresses_are_refused_where_nothing_fetches_them():
+    with pytest.raises(UsageError, match=r"https://a\.example/"):
+        documents(["https://a.example/"])
+    assert total_weight(["https://a.example/"]) is None
 
 
 def test_standard_input_is_read_as_json_lines_of_unknown_weight(monkeypatch):
@@ -147,8 +167,8 @@ def mixed(tmp_path: Path) -> Path:
 
 def test_two_workers_read_the_same_as_one(mixed):
     (mixed / "bad.json").write_text("{", "utf-8")
-    assert list(read_all(documents([str(mixed)]), 2)) == list(read_all(documents([str(mixed)]), 1))
+    assert list(read_all(documents([str(mixed)]), 2)) == list(read_all(documents([str(mixed)]), 0))
 
 
 def test_total_weight_is_the_sum_of_the_weights(mixed):
-    assert total_weight([str(mixed)]) == sum(weight for weight, _ in read_all(documents([str(mixed)]), 1)) > 0
+    assert total_weight([str(mixed)]) == sum(item.weight for item in read_all(documents([str(mixed)]), 0)) > 0

@@ -2,56 +2,75 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeVar
 
 from index.article import Article, SetAside
 from index.errors import SourceError
-from index.reading.decoding import decoded
 from index.reading.documents import Document
-from index.reading.html import read_html
+from index.reading.fields import GUESSED, FieldMap
 from index.reading.records import read_record, records_of
+from index.reading.stated import completed
 from index.reading.text import read_markdown, read_text
 
-__all__ = ["Document", "read"]
+__all__ = ["Document", "read", "read_parts"]
+
+Value = TypeVar("Value")
 
 
-def read(document: Document) -> Iterator[Article | SetAside]:
-    """The articles in a document; what cannot become one comes back set aside, never raised."""
+def read(document: Document, fields: FieldMap = GUESSED) -> Iterator[Article | SetAside]:
+    """The articles in a document; what cannot become one comes back set aside, never raised.
+
+    `fields` says which of our fields is which of theirs in records.
+    """
+    return (content for _, content in read_parts(document, fields))
+
+
+def read_parts(
+    document: Document, fields: FieldMap = GUESSED, begin: int = 0
+) -> Iterator[tuple[str, Article | SetAside]]:
+    """The same, each with the name of its source; the first `begin` records of the document are passed over."""
+    if document.kind != "json":
+        if not begin:
+            yield document.source, _attempt(partial(_read_whole, document), document.source, document.origin)
+        return
+    records = _attempt(partial(records_of, document.data, fields), document.source, document.origin)
+    if isinstance(records, SetAside):
+        yield document.source, records
+        return
+    for position in range(begin, len(records)):
+        source = document.source if len(records) == 1 else f"{document.source}:{position + 1}"
+        reader = partial(_read_record, records[position], document, fields)
+        yield source, _attempt(reader, source, document.origin)
+
+
+def _read_whole(document: Document) -> Article:
     match document.kind:
         case "text":
-            yield _read(document.source, partial(read_text, document.data))
+            article = read_text(document.data)
         case "markdown":
-            yield _read(document.source, partial(read_markdown, document.data))
-        case "html":
-            yield _read(document.source, partial(_read_page, document.data))
-        case "json":
-            yield from _read_records(document)
+            article = read_markdown(document.data)
+        case _:
+            from index.extraction import read_page
+
+            article = read_page(document.data, document.url, document.charset)
+    return completed(article, document.url, document.stated)
 
 
-def _read_records(document: Document) -> Iterator[Article | SetAside]:
-    try:
-        records = records_of(document.data)
-    except SourceError as error:
-        yield SetAside(document.source, str(error))
-        return
-    for position, record in enumerate(records, start=1):
-        source = document.source if len(records) == 1 else f"{document.source}:{position}"
-        yield _read(source, partial(read_record, record))
+def _read_record(record: object, document: Document, fields: FieldMap) -> Article:
+    return completed(read_record(record, fields), document.url, document.stated)
 
 
-def _read(source: str, reader: Callable[[], Article]) -> Article | SetAside:
+def _attempt(reader: Callable[[], Value], source: str, origin: str) -> Value | SetAside:
     try:
         return reader()
     except SourceError as error:
-        return SetAside(source, str(error))
+        reason = str(error)
     except ImportError:  # a broken installation is no fault of the document
         raise
+    except MemoryError:
+        reason = "needs too much memory to read"
+    except RecursionError:
+        reason = "too deeply nested to read"
     except Exception as error:  # noqa: BLE001 - one bad document never stops a run
-        return SetAside(source, f"unexpected {type(error).__name__} while reading: {error}")
-
-
-def _read_page(data: bytes) -> Article:
-    decoded(data[:_SNIFFED_BYTES])  # refuses what is empty or no text; the parser decodes for itself
-    return read_html(data)
-
-
-_SNIFFED_BYTES = 4096
+        reason = f"unexpected {type(error).__name__} while reading: {error}"
+    return SetAside(source, reason, origin)
