@@ -11,41 +11,24 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.article import Article, Passage, SetAside, content_hash
+from index.article import Article, Copy, Passage, content_hash
 from index.database import Connection, connect, require_table, transaction
+from index.duplicates import fingerprints
 from index.encoder import Matrix
 from index.errors import IndexDamaged
+from index.identity import has_derived_id
+from index.journal import Journal, now
+from index.schema import SCHEMA
+from index.stories import Stories
+from index.urls import normalised_url
 from index.vectors import Numbers
 
-_SCHEMA = """
-CREATE TABLE articles (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    content_hash TEXT NOT NULL,
-    url TEXT, title TEXT NOT NULL, text TEXT NOT NULL, published TEXT, updated TEXT,
-    authors TEXT NOT NULL, source TEXT, language TEXT, section TEXT, summary TEXT, extra TEXT NOT NULL
-);
-CREATE INDEX articles_by_url ON articles (url);
-CREATE TABLE passages (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    article INTEGER NOT NULL REFERENCES articles (number),
-    start INTEGER NOT NULL, end INTEGER NOT NULL,
-    embedding BLOB NOT NULL REFERENCES vectors (embedding)
-);
-CREATE INDEX passages_by_article ON passages (article);
-CREATE INDEX passages_by_embedding ON passages (embedding);
--- One vector for each distinct text that was embedded, named by the hash of that text.
-CREATE TABLE vectors (embedding BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE changes (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL);
-CREATE TABLE set_aside (source TEXT PRIMARY KEY, reason TEXT NOT NULL, at TEXT NOT NULL);
-"""
 _ARTICLE_COLUMNS = "id, title, text, url, published, updated, authors, source, language, section, summary, extra"
 # Half precision moves a cosine by less than 0.001 and halves the file.
 _STORED_VECTOR = np.dtype("<f2")
@@ -59,11 +42,17 @@ _NUMBERS_A_GENERATION = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article ready to be stored: its passages as spans, each with the hash of what was embedded."""
+    """An article ready to be stored: its passages as spans, each with the hash of what was embedded.
+
+    `fingerprints` are those of its text; `replaces` is the id of the stored article that it is another
+    version of, where that is not its own.
+    """
 
     article: Article
     spans: tuple[tuple[int, int], ...]
     embeddings: tuple[bytes, ...]
+    fingerprints: NDArray[np.int64]
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,8 @@ class PassageColumns:
 
     `numbers`, `article_positions`: shape (passages,). `article_numbers`, `days` (ISO text or None),
     `sources`, `languages`, `authors`: one entry for each article, ascending by article number;
-    `article_positions` points into them.
+    `article_positions` points into them. `stories` is the number of the article that heads each
+    article's story, its own where there is no copy.
     """
 
     numbers: Numbers
@@ -92,6 +82,7 @@ class PassageColumns:
     sources: list[str | None]
     languages: list[str | None]
     authors: list[tuple[str, ...]]
+    stories: Numbers
 
 
 class Catalog:
@@ -99,13 +90,15 @@ class Catalog:
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
+        self._stories = Stories(connection)
+        self.journal = Journal(connection)
         self.path = path
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """A new, empty catalog at `path`."""
         connection = connect(path)
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         first = secrets.randbelow(2**31) * _NUMBERS_A_GENERATION
         connection.execute("INSERT INTO sqlite_sequence VALUES ('passages', ?)", (first,))
         return cls(connection, path)
@@ -148,7 +141,8 @@ class Catalog:
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
                 ((key, vector.astype(_STORED_VECTOR).tobytes()) for key, vector in vectors.items()),
             )
-            stale = [embedding for item in prepared for embedding in self._drop(item.article.id)]
+            replaced = [id for item in prepared for id in (item.article.id, item.replaces) if id]
+            stale = [embedding for id in replaced for embedding in self._drop(id)]
             for item in prepared:
                 self._insert(item)
             self._forget_unused(stale)
@@ -158,12 +152,16 @@ class Catalog:
         with self._change("remove"):
             self._forget_unused([embedding for id in ids for embedding in self._drop(id)])
 
-    def set_aside(self, documents: Iterable[SetAside]) -> None:
-        """Remembers documents that could not be read."""
+    def keep_only_vectors(self) -> None:
+        """Empties a catalog that was never finished of all but its vectors, which cost the most."""
         with transaction(self._connection):
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", ((d.source, d.reason, _now()) for d in documents)
-            )
+            for table in ("fingerprints", "passages", "articles", "set_aside", "receipts"):
+                self._connection.execute(f"DELETE FROM {table}")
+
+    def drop_unused_vectors(self) -> None:
+        """Forgets the vectors that no passage uses."""
+        with transaction(self._connection):
+            self._connection.execute("DELETE FROM vectors WHERE embedding NOT IN (SELECT embedding FROM passages)")
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the one file, as far as open snapshots allow, without waiting."""
@@ -171,16 +169,17 @@ class Catalog:
 
     def _insert(self, item: Prepared) -> None:
         row = _article_row(item.article)
-        cursor = self._connection.execute(
-            f"INSERT INTO articles ({_ARTICLE_COLUMNS}, content_hash) VALUES ({', '.join('?' * len(row))})", row
-        )
+        columns = f"{_ARTICLE_COLUMNS}, content_hash, address"
+        number = self._connection.execute(
+            f"INSERT INTO articles ({columns}) VALUES ({', '.join('?' * len(row))}) RETURNING number", row
+        ).fetchone()[0]
         passages = (
-            (cursor.lastrowid, start, end, embedding)
-            for (start, end), embedding in zip(item.spans, item.embeddings, strict=True)
+            (number, start, end, embedding) for (start, end), embedding in zip(item.spans, item.embeddings, strict=True)
         )
         self._connection.executemany(
             "INSERT INTO passages (article, start, end, embedding) VALUES (?, ?, ?, ?)", passages
         )
+        self._stories.enter(number, item.article.text, item.article.published, item.fingerprints)
 
     def _drop(self, id: str) -> list[bytes]:
         """Deletes an article and its passages; returns the embeddings that those used."""
@@ -189,6 +188,8 @@ class Catalog:
             return []
         rows = self._connection.execute("DELETE FROM passages WHERE article = ? RETURNING embedding", (number,))
         embeddings = [embedding for (embedding,) in rows.fetchall()]
+        (text,) = self._connection.execute("SELECT text FROM articles WHERE number = ?", (number,)).fetchone()
+        self._stories.leave(number, fingerprints(text))
         self._connection.execute("DELETE FROM articles WHERE number = ?", (number,))
         return embeddings
 
@@ -202,7 +203,7 @@ class Catalog:
     @contextmanager
     def _change(self, kind: str) -> Iterator[None]:
         with transaction(self._connection):
-            self._connection.execute("INSERT INTO changes (at, kind) VALUES (?, ?)", (_now(), kind))
+            self._connection.execute("INSERT INTO changes (at, kind) VALUES (?, ?)", (now(), kind))
             yield
 
     # -- reading ---------------------------------------------------------------------------------
@@ -215,14 +216,36 @@ class Catalog:
         ).fetchone()
         return Counts(*row)
 
+    def has_vectors(self) -> bool:
+        """Whether anything was embedded."""
+        return self._connection.execute("SELECT 1 FROM vectors LIMIT 1").fetchone() is not None
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """The content hash of each of these articles that is stored."""
         return dict(self._select("SELECT id, content_hash FROM articles WHERE id IN ({})", ids))
 
     def ids(self, names: Sequence[str]) -> dict[str, str]:
         """For each name that is the id or the URL of a stored article, that article's id."""
-        found = dict(self._select("SELECT url, id FROM articles WHERE url IN ({})", names))
+        addresses = {normalised_url(name): name for name in names}
+        rows = self._select("SELECT address, id FROM articles WHERE address IN ({})", list(addresses))
+        found = {addresses[address]: id for address, id in rows}
         return found | {id: id for (id,) in self._select("SELECT id FROM articles WHERE id IN ({})", names)}
+
+    def version(self, article: Article) -> Article | None:
+        """The stored article that is the same as this one, if there is one (see index/identity.py)."""
+        if found := self.article(article.id):
+            return found[1]
+        if not article.url:
+            return None
+        rows = self._connection.execute(
+            "SELECT number FROM articles WHERE address = ? ORDER BY number", (normalised_url(article.url),)
+        )
+        stored = self.articles([number for (number,) in rows.fetchall()]).values()
+        return next((other for other in stored if has_derived_id(article) or has_derived_id(other)), None)
+
+    def copies(self, numbers: Sequence[int]) -> dict[int, list[Copy]]:
+        """The other copies of each of these articles' stories, earliest first."""
+        return self._stories.copies(numbers)
 
     def articles(self, numbers: Sequence[int]) -> dict[int, Article]:
         """Articles by number."""
@@ -253,7 +276,8 @@ class Catalog:
 
     def each_passage(self, numbers: Numbers) -> Iterator[tuple[Passage, Article]]:
         """These passages, each with its article; memory stays flat."""
-        for part in _parts(numbers.tolist(), _PASSAGES_A_PART):
+        for start in range(0, len(numbers), _PASSAGES_A_PART):
+            part = numbers[start : start + _PASSAGES_A_PART].tolist()
             passages = self.passages(part)
             articles = self.articles(sorted({passage.article for passage in passages.values()}))
             for number in part:
@@ -261,8 +285,8 @@ class Catalog:
 
     def numbers(self) -> Numbers:
         """The numbers of all passages, ascending."""
-        rows = self._connection.execute("SELECT number FROM passages ORDER BY number").fetchall()
-        return np.asarray(rows, dtype=np.int64).reshape(-1)
+        rows = self._connection.execute("SELECT number FROM passages ORDER BY number")
+        return np.fromiter((number for (number,) in rows), dtype=np.int64)
 
     def vectors(self, numbers: Numbers, dimension: int) -> Matrix:
         """The embeddings of these passages, shape (len(numbers), dimension)."""
@@ -285,7 +309,8 @@ class Catalog:
     def columns(self) -> PassageColumns:
         """What filtering and grouping need, as arrays."""
         articles = self._connection.execute(
-            "SELECT number, substr(published, 1, 10), source, language, authors FROM articles ORDER BY number"
+            "SELECT number, substr(published, 1, 10), source, language, authors, coalesce(story, number)"
+            " FROM articles ORDER BY number"
         ).fetchall()
         passages = self._connection.execute("SELECT number, article FROM passages ORDER BY number").fetchall()
         pairs = np.asarray(passages, dtype=np.int64).reshape(-1, 2)
@@ -298,11 +323,8 @@ class Catalog:
             sources=[row[2] for row in articles],
             languages=[row[3] for row in articles],
             authors=[tuple(json.loads(row[4])) for row in articles],
+            stories=np.asarray([row[5] for row in articles], dtype=np.int64),
         )
-
-    def documents_set_aside(self) -> list[SetAside]:
-        """What could not be read, in the order of the sources' names."""
-        return [SetAside(*row) for row in self._connection.execute("SELECT source, reason FROM set_aside ORDER BY 1")]
 
     def problems(self) -> list[str]:
         """What is wrong with the file itself; empty when it is whole."""
@@ -345,6 +367,7 @@ def _article_row(article: Article) -> tuple[Any, ...]:
         article.id, article.title, article.text, article.url, article.published, article.updated,
         json.dumps(article.authors, ensure_ascii=False), article.source, article.language, article.section,
         article.summary, json.dumps(dict(article.extra), ensure_ascii=False), content_hash(article),
+        normalised_url(article.url) if article.url else None,
     )  # fmt: skip
 
 
@@ -360,7 +383,3 @@ def _article(row: Sequence[Any]) -> Article:
 def _parts(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
     for start in range(0, len(values), size):
         yield list(values[start : start + size])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

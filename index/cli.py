@@ -4,7 +4,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SHOWN_SET_ASIDE = 10
+# Reading keeps up with the encoder on far fewer.
+_MOST_READERS = 8
 _INTERRUPTED = 130
 
 
@@ -42,8 +45,16 @@ def quiet_option(command: Command) -> Command:
 def _run_options(command: Command) -> Command:
     for option in (
         click.option("--strict", is_flag=True, help="Exit with 1 when documents were set aside."),
-        click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
-                     help="Processes that read documents."),
+        click.option("--workers", type=click.IntRange(1, 64), default=min(os.cpu_count() or 1, _MOST_READERS),
+                     show_default="one a core", help="Processes that read documents."),
+        click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+                     help="Of feeds and sitemaps, only what is dated this day or later."),
+        click.option("--delay", type=click.FloatRange(0, 3600), metavar="SECONDS",
+                     help="Wait this long between two requests to one site.  [default: 1]"),
+        click.option("--map-file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                     help="YAML or JSON file that says which of our fields is which of theirs."),
+        click.option("--map", "mapping", multiple=True, metavar="OURS=THEIRS",
+                     help="A field of records or a column of tables, such as title=headline; may be repeated."),
         quiet_option, json_option, index_option,
     ):  # fmt: skip
         command = option(command)
@@ -57,34 +68,43 @@ def _run_options(command: Command) -> Command:
 @_run_options
 def rebuild(
     sources: tuple[str, ...], model: str | None, passage_words: int | None, root: Path,
-    as_json: bool, quiet: bool, workers: int, strict: bool,
+    as_json: bool, quiet: bool, strict: bool, **reading: Any,
 ) -> None:  # fmt: skip
     """Build a new index from SOURCEs and switch to it.
 
-    SOURCE is a file or folder of .txt, .md, .html, .json or .jsonl, also gzipped, or - for JSONL on
-    standard input. Without SOURCE, the stored articles are indexed anew, with another model or
-    passage length if given.
+    SOURCE is a file or folder of .txt, .md, .html, .json, .jsonl, .csv, .tsv, .parquet or .warc, also
+    gzipped; the http(s) address of an article, a feed or a sitemap; or - for JSONL on standard input.
+    Without SOURCE, the stored articles are indexed anew, with another model or passage length if given.
     """
     from index.build import rebuild as run
     from index.encoder import load_encoder
 
     _check_model(model)
+    intake, settings = _intake(**reading), _settings(passage_words)
     with _progress(sources, quiet) as progress:
-        settings = _settings(passage_words)
-        report = run(root, sources, load_encoder, model=model, settings=settings, workers=workers, progress=progress)
+        report = run(root, sources, load_encoder, model=model, settings=settings, intake=intake, progress=progress)
     _tell(report, "Built", as_json=as_json, quiet=quiet, strict=strict)
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--retry", is_flag=True, help="Read again what was set aside before.")
 @_run_options
-def add(sources: tuple[str, ...], root: Path, as_json: bool, quiet: bool, workers: int, strict: bool) -> None:
-    """Add the articles of SOURCEs to the live index, or update them."""
+def add(
+    sources: tuple[str, ...], retry: bool, root: Path, as_json: bool, quiet: bool, strict: bool, **reading: Any
+) -> None:
+    """Add the articles of SOURCEs to the live index, or update them.
+
+    SOURCE is what rebuild takes. A feed that was read before costs one request while it is unchanged.
+    """
     from index.build import add as run
     from index.encoder import load_encoder
 
+    if not sources and not retry:
+        raise UsageError("Say what to add: a file, a folder or a web address, or --retry.")
+    intake = _intake(**reading)
     with _progress(sources, quiet) as progress:
-        report = run(root, sources, load_encoder, workers=workers, progress=progress)
+        report = run(root, sources, load_encoder, retry=retry, intake=intake, progress=progress)
     _tell(report, "Added", as_json=as_json, quiet=quiet, strict=strict)
 
 
@@ -105,12 +125,20 @@ def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> No
 
 
 @click.command()
+@click.option("--set-aside", is_flag=True, help="List the documents that could not be read, and why.")
 @index_option
 @json_option
-def stats(root: Path, as_json: bool) -> None:
+def stats(set_aside: bool, root: Path, as_json: bool) -> None:
     """Say what is in the index."""
-    from index.stats import index_stats
+    from index.stats import documents_set_aside, index_stats
 
+    if set_aside:
+        documents = documents_set_aside(root)
+        if as_json:
+            write_json([asdict(document) for document in documents])
+        for document in () if as_json else documents:
+            click.echo(f"{document.source}: {document.reason}")
+        return
     figures = index_stats(root)
     if as_json:
         write_json(figures)
@@ -227,6 +255,19 @@ def _progress(sources: Sequence[str], quiet: bool) -> Any:
     from index.reading.files import total_weight
 
     return progress_on_stderr(total_weight(sources) if sources else None, quiet=quiet)
+
+
+def _intake(
+    workers: int, mapping: tuple[str, ...], map_file: Path | None, delay: float | None, since: datetime | None
+) -> Any:
+    from index.build import Intake
+    from index.fetching import FetchSettings
+    from index.reading.fields import FieldMap
+
+    fetching = FetchSettings(since=since.date().isoformat() if since else None)
+    if delay is not None:
+        fetching = replace(fetching, delay=delay)
+    return Intake(workers, FieldMap.parse(mapping, map_file), fetching)
 
 
 def _settings(passage_words: int | None) -> Any:

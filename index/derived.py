@@ -7,18 +7,22 @@ The same few lines build an index from nothing, catch up after a crash and repai
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import numpy as np
 
 from index.catalog import Catalog
+from index.encoder import Matrix
 from index.errors import IndexDamaged
 from index.generation import Layout, Manifest, load_manifest, replace_durably, save_manifest, sealed
 from index.terms import TermDocument, Terms, day_ordinal
-from index.vectors import Numbers, Vectors
+from index.vectors import Numbers, Vectors, write_vectors, written_numbers
 
 # A vectors file that lags by fewer passages than these is not rewritten: readers add the rest in
 # memory in milliseconds, while rewriting costs in proportion to the whole index.
 _MOST_LAG, _MOST_LAG_SHARE = 1_000, 0.05
+# Vectors held at a time while the file is written: 6 MB of them, whatever the size of the corpus.
+_VECTORS_A_PART = 4_096
 
 
 def vectors_in_step(catalog: Catalog, vectors: Vectors, numbers: Numbers, manifest: Manifest) -> Vectors:
@@ -60,14 +64,8 @@ def bring_in_step(layout: Layout, *, afresh: bool = False) -> Manifest:
     try:
         counts, numbers = catalog.counts(), catalog.numbers()
         terms_in_step(catalog, _open_or_create(layout, afresh=afresh), numbers)
-        vectors = Vectors.empty(manifest.model.dimension) if afresh else _loaded(layout, manifest)
-        lag = len(np.setxor1d(vectors.numbers, numbers))
-        if (
-            not layout.vectors.is_file()
-            or lag > max(_MOST_LAG, _MOST_LAG_SHARE * len(numbers))
-            or (lag and not len(vectors))
-        ):
-            _save_vectors(vectors_in_step(catalog, vectors, numbers, manifest), layout)
+        if afresh or _lags(layout, numbers, manifest.model.dimension):
+            _write_vectors(catalog, layout, numbers, manifest.model.dimension)
         manifest = sealed(manifest, layout, articles=counts.articles, passages=counts.passages, change=counts.change)
         save_manifest(layout, manifest)
         catalog.checkpoint()
@@ -100,16 +98,24 @@ def _open_or_create(layout: Layout, *, afresh: bool) -> Terms:
     return Terms.create(layout.terms)
 
 
-def _loaded(layout: Layout, manifest: Manifest) -> Vectors:
-    try:
-        return Vectors.load(layout.vectors, manifest.model.dimension)
-    except IndexDamaged:
-        return Vectors.empty(manifest.model.dimension)
+def _lags(layout: Layout, numbers: Numbers, dimension: int) -> bool:
+    """Whether the vectors file is so far behind the catalog, or so broken, that it has to be written anew."""
+    written = written_numbers(layout.vectors, dimension)
+    lag = len(np.setxor1d(written, numbers))
+    return (
+        not layout.vectors.is_file()
+        or lag > max(_MOST_LAG, _MOST_LAG_SHARE * len(numbers))
+        or (lag > 0 and not len(written))
+    )
 
 
-def _save_vectors(vectors: Vectors, layout: Layout) -> None:
+def _write_vectors(catalog: Catalog, layout: Layout, numbers: Numbers, dimension: int) -> None:
+    def parts() -> Iterator[Matrix]:
+        for start in range(0, len(numbers), _VECTORS_A_PART):
+            yield catalog.vectors(numbers[start : start + _VECTORS_A_PART], dimension)
+
     if layout.vectors.is_dir():
         shutil.rmtree(layout.vectors)
     draft = layout.vectors.with_name(f"{layout.vectors.name}.{os.getpid()}.draft")
-    vectors.save(draft)
+    write_vectors(draft, dimension, numbers, parts())
     replace_durably(draft, layout.vectors)

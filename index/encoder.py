@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -63,6 +63,21 @@ class Encoder(Protocol):
 
     def encode_query(self, text: str) -> Matrix:
         """One unit-length vector: shape (dimension,)."""
+
+
+LoadEncoder = Callable[[str | None], Encoder]
+"""Makes the encoder of the model with this name, or the default one."""
+
+
+def matching_encoder(model: ModelIdentity, load_encoder: LoadEncoder) -> Encoder:
+    """The encoder that made an index. Raises ModelError when what has its name is another model."""
+    encoder = load_encoder(model.name)
+    if encoder.identity != model:
+        raise ModelError(
+            f"The model '{model.name}' is not the one that this index was built with."
+            " Run: dateline rebuild, to embed the stored articles anew."
+        )
+    return encoder
 
 
 class SentenceTransformerEncoder:

@@ -29,9 +29,14 @@ from index.encoder import ModelIdentity
 from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
 from index.passages import PassageSettings
 
-FORMAT = 1
-"""Raised whenever an older Dateline could misread what this one writes."""
-OLDEST_READABLE_FORMAT = 1
+FORMAT = 2
+"""Raised whenever an older Dateline could misread what this one writes, or this one what that wrote.
+
+2: catalogs know addresses, stories, fingerprints and receipts.
+"""
+OLDEST_READABLE_FORMAT = 2
+OLDEST_UPGRADABLE_FORMAT = 1
+"""`dateline rebuild` without sources takes over the articles and vectors of formats from this on."""
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -112,14 +117,14 @@ def live_generation(root: Path) -> Layout:
 
 def other_generations(root: Path, *, including_live: bool = False) -> list[Layout]:
     """Every generation but the live one, newest first: the one before, and what was never finished."""
-    live = "" if including_live else _live_id(root)
+    live = "" if including_live else live_id(root)
     folders = sorted(_generations(root).glob("*/"), reverse=True) if _generations(root).is_dir() else []
     return [Layout(folder) for folder in folders if folder.name != live]
 
 
 def go_live(root: Path, layout: Layout) -> None:
     """Switches to `layout` atomically and drops all but it and the generation that was live."""
-    before = _live_id(root)
+    before = live_id(root)
     for folder in (layout.terms, layout.folder, _generations(root)):
         _sync_folder(folder)
     write_durably(root / "CURRENT", f"{layout.folder.name}\n")
@@ -133,18 +138,18 @@ def save_manifest(layout: Layout, manifest: Manifest) -> None:
     write_durably(layout.manifest, json.dumps(asdict(manifest), indent=2) + "\n")
 
 
-def load_manifest(layout: Layout) -> Manifest:
+def load_manifest(layout: Layout, *, oldest: int = OLDEST_READABLE_FORMAT) -> Manifest:
     """The manifest of a generation.
 
-    Raises IndexDamaged when it is missing or torn, IndexOutdated when its format is not readable.
+    Raises IndexDamaged when it is missing or torn, IndexOutdated when its format is older than
+    `oldest` or newer than this Dateline's.
     """
     try:
         fields: dict[str, Any] = json.loads(layout.manifest.read_text("utf-8"))
         written = fields.get("format")
-        if isinstance(written, int) and not OLDEST_READABLE_FORMAT <= written <= FORMAT:
+        if isinstance(written, int) and not oldest <= written <= FORMAT:
             raise IndexOutdated(
-                f"{layout.folder} has format {written}; this Dateline reads {OLDEST_READABLE_FORMAT} to {FORMAT}."
-                " Install the Dateline that wrote it, run 'dateline export', and rebuild from that file."
+                f"{layout.folder} has format {written}, this Dateline's is {FORMAT}. {_way_out(written)}"
             )
         fields["model"] = ModelIdentity(**fields["model"])
         fields["passage_settings"] = PassageSettings(**fields["passage_settings"])
@@ -154,6 +159,12 @@ def load_manifest(layout: Layout) -> Manifest:
         raise IndexDamaged(
             f"{layout.manifest} is missing or damaged ({type(error).__name__}). Run: dateline rebuild SOURCE"
         ) from error
+
+
+def _way_out(written: int) -> str:
+    if OLDEST_UPGRADABLE_FORMAT <= written < FORMAT:
+        return "Run: dateline rebuild, without sources; nothing is embedded again."
+    return "Install the Dateline that wrote it, run 'dateline export', and rebuild from that file."
 
 
 def new_manifest(layout: Layout, model: ModelIdentity, settings: PassageSettings) -> Manifest:
@@ -250,7 +261,8 @@ def _sync_folder(path: Path) -> None:
         _sync(path)
 
 
-def _live_id(root: Path) -> str:
+def live_id(root: Path) -> str:
+    """The id of the live generation, empty where there is none."""
     try:
         return live_generation(root).folder.name
     except (IndexMissing, IndexDamaged):

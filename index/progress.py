@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 # A log file wants to know that work goes on, not every step of it.
@@ -18,8 +18,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Progress(Protocol):
     """What a run reports to."""
 
-    def advance(self, *, weight: int = 0, articles: int = 0, passages: int = 0) -> None:
-        """Bytes of the sources used up, articles and passages finished since the last call."""
+    def advance(self, *, weight: int = 0, documents: int = 0, articles: int = 0, passages: int = 0) -> None:
+        """Bytes of the sources used up, documents, articles and passages finished since the last call."""
 
     def stage(self, name: str) -> None:
         """What is being done now."""
@@ -28,7 +28,7 @@ class Progress(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def advance(self, *, weight: int = 0, articles: int = 0, passages: int = 0) -> None:
+    def advance(self, *, weight: int = 0, documents: int = 0, articles: int = 0, passages: int = 0) -> None:
         """Nothing."""
 
     def stage(self, name: str) -> None:
@@ -36,15 +36,34 @@ class Silent:
 
 
 @dataclass(slots=True)
-class _Count:
+class Figures:
+    """How far a run is, and since when, in seconds of the monotonic clock."""
+
     weight: int = 0
+    documents: int = 0
     articles: int = 0
     passages: int = 0
+    began: float = field(default_factory=time.monotonic)
 
-    def add(self, weight: int, articles: int, passages: int) -> None:
+    def add(self, weight: int, documents: int, articles: int, passages: int) -> None:
+        """Counts what was finished."""
         self.weight += weight
+        self.documents += documents
         self.articles += articles
         self.passages += passages
+
+    def line(self, total: int | None = None) -> str:
+        """How much, how fast, and where the total weight is known how long it will still take."""
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        text = (
+            f"{self.documents:,} documents, {self.articles:,} articles, {self.passages:,} passages,"
+            f" {self.passages / seconds:,.0f} passages/s"
+        )
+        if total and self.weight:
+            done = min(1.0, self.weight / total)
+            left = round(seconds * (1 - done) / done)
+            text += f", {done:.0%}, {left // 60}:{left % 60:02} left"
+        return text
 
 
 class PlainLines:
@@ -53,23 +72,20 @@ class PlainLines:
     def __init__(self, total: int | None, write: Callable[[str], object]) -> None:
         self._total = total
         self._write = write
-        self._count = _Count()
-        self._began = self._last = time.monotonic()
+        self._figures = Figures()
+        self._last = self._figures.began
 
-    def advance(self, *, weight: int = 0, articles: int = 0, passages: int = 0) -> None:
+    def advance(self, *, weight: int = 0, documents: int = 0, articles: int = 0, passages: int = 0) -> None:
         """Writes a line if the last one is a while ago."""
-        self._count.add(weight, articles, passages)
+        self._figures.add(weight, documents, articles, passages)
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = now
-            self._write(describe(self._count.articles, self._count.passages, now - self._began, self._done()))
+            self._write(self._figures.line(self._total))
 
     def stage(self, name: str) -> None:
         """Writes the name of the stage."""
         self._write(f"{name} …")
-
-    def _done(self) -> float | None:
-        return min(1.0, self._count.weight / self._total) if self._total else None
 
 
 class Bar:
@@ -79,18 +95,16 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-        self._count = _Count()
-        self._began = time.monotonic()
+        self._figures = Figures()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"))
         self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("indexing", total=total, figures="")
         self._bar.start()
 
-    def advance(self, *, weight: int = 0, articles: int = 0, passages: int = 0) -> None:
+    def advance(self, *, weight: int = 0, documents: int = 0, articles: int = 0, passages: int = 0) -> None:
         """Moves the bar."""
-        self._count.add(weight, articles, passages)
-        figures = describe(self._count.articles, self._count.passages, time.monotonic() - self._began, None)
-        self._bar.update(self._task, advance=weight, figures=figures)
+        self._figures.add(weight, documents, articles, passages)
+        self._bar.update(self._task, advance=weight, figures=self._figures.line())
 
     def stage(self, name: str) -> None:
         """Names the stage beside the bar."""
@@ -99,15 +113,6 @@ class Bar:
     def stop(self) -> None:
         """Takes the bar off the screen."""
         self._bar.stop()
-
-
-def describe(articles: int, passages: int, seconds: float, done: float | None) -> str:
-    """One line of figures: how much, how fast, and how long it will still take where that is known."""
-    text = f"{articles:,} articles, {passages:,} passages, {passages / max(seconds, 1e-9):,.0f} passages/s"
-    if done:
-        left = round(seconds * (1 - done) / done)
-        text += f", {done:.0%}, {left // 60}:{left % 60:02} left"
-    return text
 
 
 @contextmanager

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from index.article import SetAside
 from index.catalog import Catalog
 from index.generation import live_generation, load_manifest
 
@@ -15,17 +19,15 @@ def index_stats(root: Path) -> dict[str, Any]:
     """Counts, period, sources, languages, model and size of the live generation, ready for JSON."""
     layout = live_generation(root)
     manifest = load_manifest(layout)
-    catalog = Catalog.snapshot(layout.catalog)
-    try:
+    with closing(Catalog.snapshot(layout.catalog)) as catalog:
         counts, columns = catalog.counts(), catalog.columns()
-    finally:
-        catalog.close()
     days = sorted(day for day in columns.days if day)
     return {
         "generation": f"{manifest.generation}.{counts.change}",
         "created": manifest.created,
         "articles": counts.articles,
         "passages": counts.passages,
+        "stories": len(np.unique(columns.stories)),
         "set_aside": counts.set_aside,
         "first_day": days[0] if days else None,
         "last_day": days[-1] if days else None,
@@ -36,6 +38,12 @@ def index_stats(root: Path) -> dict[str, Any]:
         "passage_words": manifest.passage_settings.target_words,
         "bytes": sum(file.stat().st_size for file in layout.folder.rglob("*") if file.is_file()),
     }
+
+
+def documents_set_aside(root: Path) -> list[SetAside]:
+    """The documents that did not become articles, by the names of their sources."""
+    with closing(Catalog.snapshot(live_generation(root).catalog)) as catalog:
+        return catalog.journal.documents_set_aside()
 
 
 def _most_common(values: Iterable[str | None]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from index.article import Article, Passage
+from index.article import Article, Copy, Passage
 from index.catalog import Catalog, Counts, PassageColumns
 from index.derived import bring_in_step, terms_in_step, vectors_in_step
 from index.encoder import Matrix, ModelIdentity
@@ -103,6 +103,12 @@ class Store(Protocol):
 
     def facts(self, article: int) -> ArticleFacts:
         """Day and source of an article, by number."""
+
+    def stories(self, articles: Numbers) -> Numbers:
+        """For each article the number of the one that heads its story: its own where there is no copy."""
+
+    def copies(self, articles: Sequence[int]) -> dict[int, list[Copy]]:
+        """The other copies of each article's story, earliest first; nothing for articles without one."""
 
     def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
         """Passages by number."""
@@ -250,6 +256,14 @@ class EmbeddedStore:
         """Day and source of an article, by number."""
         at = self._article_position[article]
         return ArticleFacts(self._columns.days[at], self._columns.sources[at])
+
+    def stories(self, articles: Numbers) -> Numbers:
+        """For each article the number of the one that heads its story: its own where there is no copy."""
+        return self._columns.stories[np.searchsorted(self._columns.article_numbers, articles)]
+
+    def copies(self, articles: Sequence[int]) -> dict[int, list[Copy]]:
+        """The other copies of each article's story, earliest first; nothing for articles without one."""
+        return self._catalog.copies(articles)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
         """Passages by number."""

@@ -26,7 +26,8 @@ K1 = 1.2
 
 _ANALYZER = "news"
 _BODY = "body"
-_WRITER_BYTES = 64_000_000
+# Memory for terms not yet on the disk; more is hardly faster and would show in the peak of a large rebuild.
+_WRITER_BYTES = 20_000_000
 # Longer "words" are never typed: URLs, hashes, runs of punctuation-free markup.
 _LONGEST_WORD = 60
 # Words that say nothing about a passage; they are indexed, for phrases, but not searched for.
@@ -105,10 +106,10 @@ class Terms:
         return cls(tantivy.Index(_schema(), path=str(folder), reuse=False), folder)
 
     def add(self, documents: Iterable[TermDocument]) -> None:
-        """Adds passages, replacing those with the same number, from the next commit on."""
+        """Adds passages whose numbers are not here yet, from the next commit on."""
+        # Nothing is deleted first: tantivy keeps every deletion in memory until the commit.
         writer = self._open_writer()
         for document in documents:
-            writer.delete_documents_by_term("passage", document.number)
             writer.add_document(
                 tantivy.Document(
                     passage=document.number,

@@ -4,6 +4,8 @@ Vectors stand in ascending order of passage number, so a passage's position is a
 and a filter is a bit mask over positions.
 """
 
+import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import faiss
@@ -15,6 +17,45 @@ from index.errors import IndexDamaged
 
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+
+# What FAISS writes before a flat inner-product index with numbers, and before the flat index in it:
+# kind, dimension, count, two unused fields, whether it is trained, metric. faiss/impl/index_write.cpp
+_HEADER = struct.Struct("<4siqqq?i")
+_KINDS = (b"IxMp", b"IxFI")
+_UNUSED = 1 << 20
+_COUNT = struct.Struct("<Q")
+
+
+def write_vectors(path: Path, dimension: int, numbers: Numbers, parts: Iterable[Matrix]) -> None:
+    """Writes the file that FAISS would write for these vectors, without ever holding them all.
+
+    `parts` are matrices of the rows for `numbers`, in order.
+    """
+    count = len(numbers)
+    with path.open("wb") as file:
+        for kind in _KINDS:
+            file.write(_HEADER.pack(kind, dimension, count, _UNUSED, _UNUSED, True, faiss.METRIC_INNER_PRODUCT))
+        file.write(_COUNT.pack(count * dimension))
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype="<f4").data)
+        file.write(_COUNT.pack(count))
+        file.write(np.ascontiguousarray(numbers, dtype="<i8").data)
+
+
+def written_numbers(path: Path, dimension: int) -> Numbers:
+    """The passage numbers in a file of `write_vectors`, without reading its vectors; none if it is damaged."""
+    nothing = np.empty(0, dtype=np.int64)
+    try:
+        with path.open("rb") as file:
+            kind, _, count, *_ = _HEADER.unpack(file.read(_HEADER.size))
+            start = 2 * _HEADER.size + _COUNT.size + 4 * count * dimension + _COUNT.size
+            if kind != _KINDS[0] or count < 0 or path.stat().st_size != start + 8 * count:
+                return nothing
+            file.seek(start)
+            return np.fromfile(file, dtype="<i8").astype(np.int64)
+    except (OSError, struct.error):
+        return nothing
 
 
 class Vectors:
@@ -46,12 +87,6 @@ class Vectors:
         if flat.d != dimension or flat.ntotal != len(numbers) or np.any(np.diff(numbers) <= 0):
             raise IndexDamaged(f"{path} does not belong to this index. Run: dateline check --repair")
         return cls(flat, numbers, owner=(index, mapped))
-
-    def save(self, path: Path) -> None:
-        """Writes the index, with its passage numbers, to `path`."""
-        mapped = faiss.IndexIDMap(faiss.IndexFlatIP(self._flat.d))
-        mapped.add_with_ids(self.matrix, self.numbers)
-        faiss.write_index(mapped, str(path))
 
     def __len__(self) -> int:
         return len(self.numbers)

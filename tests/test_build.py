@@ -11,13 +11,15 @@ from sample import ARTICLES, FakeEncoder, write_jsonl
 
 from index import check
 from index.article import Article, SetAside
-from index.build import _READ_AHEAD, _ahead, add, rebuild, remove
+from index.build import add, rebuild, remove
 from index.catalog import Catalog
 from index.encoder import Matrix
 from index.errors import IndexingError, IndexMissing, ModelError, UsageError
 from index.filters import Filters
 from index.generation import live_generation, load_manifest
+from index.ingest import _READ_AHEAD, _ahead
 from index.passages import PassageSettings
+from index.reading.pool import Item
 from index.store import EmbeddedStore
 from index.terms import analyse
 
@@ -41,12 +43,12 @@ class FailingEncoder(FakeEncoder):
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.build._BATCH_PASSAGES", 1)
+    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", 1)
 
 
 def contents(root: Path) -> tuple[dict[str, Article], list[SetAside]]:
     with closing(Catalog.snapshot(live_generation(root).catalog)) as catalog:
-        return {article.id: article for article in catalog.all_articles()}, catalog.documents_set_aside()
+        return {article.id: article for article in catalog.all_articles()}, catalog.journal.documents_set_aside()
 
 
 def stored(root: Path) -> dict[str, Article]:
@@ -154,7 +156,7 @@ def test_a_change_of_metadata_costs_no_embedding(root: Path, load: Load, encoder
 def test_of_the_same_id_twice_the_last_wins(
     root: Path, load: Load, fill: Callable, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.build._BATCH_PASSAGES", batch)
+    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", batch)
     fill(root, source(root, WHALE, UNDATED, {**WHALE, "text": "The whale swam off."}), load)
     assert stored(root)["whale"].text == "The whale swam off."
     assert (found(root, "swam"), found(root, "washed")) == ({"whale"}, set())
@@ -203,9 +205,9 @@ def test_what_is_not_there_is_said_before_anything_changes(root: Path, load: Loa
 
 
 def test_reading_ahead_stops_when_nobody_takes_more() -> None:
-    filled, item = threading.Event(), (0, SetAside("", ""))
+    filled, item = threading.Event(), Item(0, "", SetAside("", ""))
 
-    def items() -> Iterator[tuple[int, SetAside]]:
+    def items() -> Iterator[Item]:
         yield from [item] * (_READ_AHEAD + 1)
         filled.set()
         yield from [item] * 2
@@ -217,3 +219,70 @@ def test_reading_ahead_stops_when_nobody_takes_more() -> None:
     for thread in [thread for thread in threading.enumerate() if thread.name == "reader"]:
         thread.join(2)
         assert not thread.is_alive()
+
+
+def test_one_address_is_one_article_whose_first_publication_stays(root: Path, load: Load) -> None:
+    url = "https://wire.example.org/2025/whale"
+    versions = [
+        {"url": url, "title": "Whale ashore", "text": "A whale was washed ashore.", "published": "2025-08-20"},
+        {"url": f"http://www.{url[8:]}/?utm_source=feed#top", "title": "Whale afloat", "text": "The whale swam off.",
+         "published": "2025-08-22T09:00:00Z"},
+    ]  # fmt: skip
+    for version in versions:
+        add(root, source(root, version), load)
+    [whale] = [article for article in stored(root).values() if article.title.startswith("Whale")]
+    assert (whale.title, whale.published, whale.updated) == ("Whale afloat", "2025-08-20", "2025-08-22T09:00:00+00:00")
+    assert (found(root, "ashore"), found(root, "swam")) == (set(), {whale.id})
+    change = load_manifest(live_generation(root)).change
+    assert add(root, source(root, versions[1]), load).reused_passages == 1
+    assert load_manifest(live_generation(root)).change == change
+
+
+@pytest.mark.parametrize("batch", [1, 256])
+@pytest.mark.parametrize("given_first", [True, False])
+def test_an_address_finds_the_article_whose_id_was_given(
+    root: Path, load: Load, batch: int, given_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", batch)
+    given = {**WHALE, "url": "https://wire.example.org/whale"}
+    fetched = {"url": "https://m.wire.example.org/whale/", "title": "Whale", "text": "A whale has been washed ashore."}
+    add(root, source(root, *([given, fetched] if given_first else [fetched, given])), load)
+    assert set(stored(root)) == {"ferry", "strike", "budget", "pont", "undated", "whale"}
+    assert check.problems(root) == []
+
+
+def test_two_ids_that_were_given_are_two_articles_even_at_one_address(root: Path, load: Load) -> None:
+    url = "https://wire.example.org/live"
+    add(root, source(root, {**WHALE, "url": url}, {**WHALE, "id": "whale-2", "url": url, "text": "It swam off."}), load)
+    assert {"whale", "whale-2"} <= set(stored(root))
+
+
+def test_what_was_set_aside_is_tried_again_on_request(root: Path, load: Load, tmp_path: Path) -> None:
+    folder = tmp_path / "late"
+    folder.mkdir()
+    files = [folder / "1.json", folder / "2.jsonl"]
+    files[0].write_text("{", "utf-8")
+    files[1].write_text('{"text": "Fine."}\n{"text": \n', "utf-8")
+    add(root, [str(folder)], load)
+    assert len(contents(root)[1]) == 2
+    files[0].write_text('{"text": "A zeppelin landed."}', "utf-8")
+    report = add(root, [], load, retry=True)
+    assert [aside.source for aside in report.set_aside] == [f"{files[1]}:2"]
+    assert [aside.source for aside in contents(root)[1]] == [f"{files[1]}:2"]
+    assert len(found(root, "zeppelin")) == 1
+    files[1].write_text('{"text": "Fine."}\n', "utf-8")  # the bad line is gone altogether
+    add(root, [], load, retry=True)
+    assert contents(root)[1] == []
+
+
+def test_killed_rebuilds_leave_one_unfinished_generation_at_most(
+    root: Path, corpus: Path, small_batches: None, load: Load
+) -> None:
+    live = live_generation(root)
+    more = [str(corpus), *source(root, *({**WHALE, "id": f"w{n}", "text": f"Whale number {n}."} for n in range(6)))]
+    for texts in (2, 1, 1):
+        with pytest.raises(RuntimeError):
+            rebuild(root, more, lambda name, texts=texts: FailingEncoder(texts))
+        assert len([folder for folder in (root / "generations").iterdir() if folder != live.folder]) == 1
+    report = rebuild(root, more, load)
+    assert (report.articles, report.reused_passages, check.problems(root)) == (11, 5 + 4, [])

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.article import Article, SetAside, content_hash
+from index.article import Article, Receipt, SetAside, content_hash, make_article
 from index.catalog import Catalog, Counts, Prepared
+from index.duplicates import fingerprints
 from index.errors import IndexDamaged
 
 DIMENSION = 4
@@ -34,7 +35,8 @@ def vector(text: str) -> np.ndarray:
 def prepared(id: str, *passages: str, **fields: Any) -> Prepared:
     ends = list(accumulate(len(passage) + 2 for passage in passages))
     spans = tuple((end - 2 - len(passage), end - 2) for end, passage in zip(ends, passages, strict=True))
-    return Prepared(Article(id, id, "\n\n".join(passages), **fields), spans, tuple(map(key, passages)))
+    article = Article(id, id, "\n\n".join(passages), **fields)
+    return Prepared(article, spans, tuple(map(key, passages)), fingerprints(article.text))
 
 
 def store(catalog: Catalog, *items: Prepared) -> None:
@@ -157,9 +159,61 @@ def test_a_failed_store_leaves_everything_as_it_was(catalog: Catalog, bad: Prepa
 
 
 def test_documents_set_aside_are_remembered_once_each(catalog: Catalog) -> None:
-    catalog.set_aside([SetAside("b.txt", "empty"), SetAside("a.txt", "no text")])
-    catalog.set_aside([SetAside("b.txt", "not UTF-8")])
-    assert catalog.documents_set_aside() == [SetAside("a.txt", "no text"), SetAside("b.txt", "not UTF-8")]
+    catalog.journal.write(set_aside=[SetAside("b.txt", "empty"), SetAside("a.txt", "no text", "/news/a.txt")])
+    catalog.journal.write(set_aside=[SetAside("b.txt", "not UTF-8")])
+    assert catalog.journal.documents_set_aside() == [
+        SetAside("a.txt", "no text", "/news/a.txt"),
+        SetAside("b.txt", "not UTF-8"),
+    ]
+
+
+def test_a_document_that_could_be_read_after_all_is_no_longer_set_aside(catalog: Catalog) -> None:
+    catalog.journal.write(set_aside=[SetAside("b.txt", "empty"), SetAside("a.txt", "no text")])
+    catalog.journal.write(read=["b.txt", "c.txt"])
+    assert [document.source for document in catalog.journal.documents_set_aside()] == ["a.txt"]
+
+
+def test_what_was_set_aside_before_another_try_and_not_again_is_forgotten(catalog: Catalog) -> None:
+    catalog.journal.write(set_aside=[SetAside(f"{name}.csv:1", "no text", f"/{name}.csv") for name in "ab"])
+    catalog.journal.forget_set_aside(["/a.csv"], before="2000-01-01")
+    assert len(catalog.journal.documents_set_aside()) == 2
+    catalog.journal.forget_set_aside(["/a.csv"], before="2999-01-01")
+    assert [document.source for document in catalog.journal.documents_set_aside()] == ["b.csv:1"]
+
+
+def test_receipts_are_kept_one_an_address(catalog: Catalog) -> None:
+    feed = "https://example.org/feed"
+    assert catalog.journal.receipt(feed) is None
+    catalog.journal.write(receipts=[Receipt(feed, etag='"1"')])
+    catalog.journal.write(receipts=[Receipt(feed, etag='"2"', stamp="2025-08-20")])
+    assert catalog.journal.receipt(feed) == Receipt(feed, '"2"', None, "2025-08-20")
+    assert list(catalog.journal.receipts()) == [catalog.journal.receipt(feed)]
+
+
+def test_an_emptied_catalog_keeps_its_vectors_until_they_are_dropped(catalog: Catalog) -> None:
+    store(catalog, prepared("a", "one", "two"))
+    catalog.journal.write(set_aside=[SetAside("b.txt", "empty")], receipts=[Receipt("https://example.org/feed")])
+    catalog.keep_only_vectors()
+    counts = catalog.counts()
+    assert (counts.articles, counts.passages, counts.set_aside) == (0, 0, 0)
+    assert (list(catalog.journal.receipts()), set(catalog.known_vectors([key("one"), key("two")]))) == (
+        [],
+        {key("one"), key("two")},
+    )
+    store(catalog, prepared("b", "two"))
+    catalog.drop_unused_vectors()
+    assert set(catalog.known_vectors([key("one"), key("two")])) == {key("two")}
+    assert catalog.has_vectors()
+
+
+def test_an_article_is_found_again_by_id_or_by_address(catalog: Catalog) -> None:
+    url = "https://example.org/ferry"
+    store(catalog, prepared("wire-1", "one", url=url))
+    derived = make_article("Two.", url="http://www.example.org/ferry/?utm_source=x")
+    assert catalog.version(derived).id == "wire-1"
+    assert catalog.version(prepared("wire-1", "new").article).id == "wire-1"
+    assert catalog.version(prepared("wire-2", "new", url=url).article) is None
+    assert catalog.version(make_article("Two.")) is None
 
 
 @pytest.mark.parametrize(

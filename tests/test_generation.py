@@ -54,8 +54,8 @@ def test_a_manifest_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b"\0" * 300, b'{"format": 1}', b"[" * 100_000,
-        b'{"format": 1, "model": {}, "passage_settings": {}}', b'{"format": 1, "model": 3, "passage_settings": 3}',
+        b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b"\0" * 300, b'{"format": 2}', b"[" * 100_000,
+        b'{"format": 2, "model": {}, "passage_settings": {}}', b'{"format": 2, "model": 3, "passage_settings": 3}',
     ],
 )  # fmt: skip
 def test_a_torn_manifest_is_damaged(tmp_path: Path, content: bytes) -> None:
@@ -95,7 +95,7 @@ def test_a_missing_manifest_is_damaged(tmp_path: Path) -> None:
 def test_a_manifest_of_another_format_is_outdated_and_says_what_to_do(tmp_path: Path, written: int) -> None:
     layout = generation(tmp_path)
     layout.manifest.write_text(json.dumps({"format": written, "fields": "of the future"}), "utf-8")
-    with pytest.raises(IndexOutdated, match=rf"has format {written}; .* 'dateline export', and rebuild"):
+    with pytest.raises(IndexOutdated, match=rf"has format {written}, .* 'dateline export', and rebuild"):
         load_manifest(layout)
 
 

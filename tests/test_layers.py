@@ -15,8 +15,16 @@ ONLY_IN = {
     "tantivy": "index/terms.py",
     "sqlite3": "index/database.py",
     "sentence_transformers": "index/encoder.py",
-    "trafilatura": "index/reading/html.py",
+    "trafilatura": "index/extraction/baseline.py",
+    "htmldate": "index/extraction/moments.py",
+    "py3langid": "index/extraction/language.py",
     "dateparser": "index/dates.py",
+    "urllib3": "index/fetching/client.py",
+    "feedparser": "index/fetching/feeds.py",
+    "protego": "index/fetching/robots.py",
+    "warcio": "index/reading/warc.py",
+    "pyarrow": "index/reading/parquet.py",
+    "pebble": "index/reading/pool.py",
     "ir_measures": "search/evaluate.py",
     "granian": "web/serving.py",
 }
@@ -46,7 +54,10 @@ def test_one_module_knows_each_heavy_library(library, home):
 
 
 def test_help_loads_nothing_heavy():
-    heavy = ("torch", "faiss", "trafilatura", "tantivy", "numpy", "flask", "pydantic", "dateparser")
+    heavy = (
+        "torch", "faiss", "trafilatura", "tantivy", "numpy", "flask", "pydantic", "dateparser", "lxml", "urllib3",
+        "feedparser", "protego", "pyarrow", "warcio", "pebble", "py3langid",
+    )  # fmt: skip
     code = (
         "import sys\nfrom index.cli import command_line\nfrom web.cli import COMMANDS\n"
         "command_line(COMMANDS).main(['--help'], standalone_mode=False)\n"

@@ -16,12 +16,13 @@ from index import check
 from index.article import Article
 from index.build import add, rebuild
 from index.catalog import Catalog, Prepared
+from index.duplicates import fingerprints
 from index.errors import IndexDamaged
 from index.filters import Filters
 from index.generation import Layout, live_generation, writer_lock
 from index.store import Candidates, EmbeddedStore
 from index.terms import Terms, analyse
-from index.vectors import Vectors
+from index.vectors import Vectors, write_vectors
 
 WHALE = Article("whale", "Whale ashore", "A whale has been washed ashore.")
 Damage = Callable[[Layout], object]
@@ -71,7 +72,7 @@ def segment(layout: Layout, ending: str) -> Path:
 def without_the_first_vector(layout: Layout) -> None:
     vectors = Vectors.load(layout.vectors, 64)
     vectors.remove(vectors.numbers[:1])
-    vectors.save(layout.vectors)
+    write_vectors(layout.vectors, 64, vectors.numbers, [vectors.matrix])
 
 
 def without_a_term_document(layout: Layout) -> None:
@@ -135,7 +136,8 @@ def test_files_of_another_generation_are_found_out(
 
 def write_directly(catalog: Catalog, encoder: FakeEncoder) -> None:
     (vector,) = encoder.encode_passages([f"{WHALE.title}\n{WHALE.text}"])
-    catalog.store([Prepared(WHALE, ((0, len(WHALE.text)),), (b"0" * 16,))], {b"0" * 16: vector})
+    whole = ((0, len(WHALE.text)),)
+    catalog.store([Prepared(WHALE, whole, (b"0" * 16,), fingerprints(WHALE.text))], {b"0" * 16: vector})
     catalog.remove(["budget"])
 
 

@@ -147,17 +147,6 @@ def test_matching_finds_words_side_by_side(words: str, expected: list[int]) -> N
     assert terms.matching([term.stem for term in analyse(words)]).tolist() == expected
 
 
-def test_adding_twice_is_the_same_as_once() -> None:
-    texts = {1: "ferry strike", 2: "ferry aground again"}
-    terms = indexed(texts)
-    terms.add(document(number, text) for number, text in texts.items())
-    terms.add([document(1, "whale"), document(1, texts[1]), document(1, texts[1])])
-    terms.commit()
-    assert (len(terms), terms.numbers().tolist()) == (2, [1, 2])
-    assert terms.matching(["strike"]).tolist() == [1]
-    assert terms.matching(["whale"]).tolist() == []
-
-
 def test_changes_are_seen_after_the_commit_and_by_whoever_opens_the_folder(tmp_path: Path) -> None:
     terms = indexed({1: "ferry", 2: "whale", 3: "ferry strike"}, tmp_path / "terms")
     other = Terms.open(tmp_path / "terms")

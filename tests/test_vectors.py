@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import IndexDamaged
-from index.vectors import Vectors
+from index.vectors import Vectors, write_vectors, written_numbers
 
 DIMENSION = 8
 ascending = st.lists(st.integers(1, 2**63 - 1), unique=True, max_size=40).map(sorted)
@@ -27,6 +27,10 @@ def filled(numbers: list[int], rows: np.ndarray) -> Vectors:
     vectors = Vectors.empty(DIMENSION)
     vectors.add(np.asarray(numbers, dtype=np.int64), rows)
     return vectors
+
+
+def save(vectors: Vectors, path: Path) -> None:
+    write_vectors(path, DIMENSION, vectors.numbers, np.array_split(vectors.matrix, 3))
 
 
 def assert_same(left: Vectors, right: Vectors) -> None:
@@ -113,22 +117,33 @@ def test_numbers_that_do_not_ascend_are_refused_and_change_nothing(numbers: list
 @pytest.mark.parametrize("count", [0, 1, 50])
 def test_a_saved_index_is_loaded_as_it_was(tmp_path: Path, count: int) -> None:
     saved = filled([2**40 + 3 * at for at in range(count)], units(count))
-    saved.save(tmp_path / "vectors.faiss")
+    save(saved, tmp_path / "vectors.faiss")
     assert_same(Vectors.load(tmp_path / "vectors.faiss", DIMENSION), saved)
 
 
 def test_a_loaded_index_can_be_changed_and_saved_again(tmp_path: Path) -> None:
-    filled([1, 2, 3], units(3)).save(tmp_path / "vectors.faiss")
+    save(filled([1, 2, 3], units(3)), tmp_path / "vectors.faiss")
     vectors = Vectors.load(tmp_path / "vectors.faiss", DIMENSION)
     gc.collect()
     vectors.remove(np.asarray([2]))
     vectors.add(np.asarray([4]), units(4)[3:])
-    vectors.save(tmp_path / "vectors.faiss")
+    save(vectors, tmp_path / "vectors.faiss")
     assert_same(Vectors.load(tmp_path / "vectors.faiss", DIMENSION), filled([1, 3, 4], units(4)[[0, 2, 3]]))
 
 
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_the_file_is_byte_for_byte_what_faiss_writes(tmp_path: Path, count: int) -> None:
+    numbers = np.asarray([2**40 + 3 * at for at in range(count)], dtype=np.int64)
+    save(filled(numbers.tolist(), units(count)), tmp_path / "ours.faiss")
+    theirs = faiss.IndexIDMap(faiss.IndexFlatIP(DIMENSION))
+    theirs.add_with_ids(units(count), numbers)
+    faiss.write_index(theirs, str(tmp_path / "theirs.faiss"))
+    assert (tmp_path / "ours.faiss").read_bytes() == (tmp_path / "theirs.faiss").read_bytes()
+    assert written_numbers(tmp_path / "ours.faiss", DIMENSION).tolist() == numbers.tolist()
+
+
 def write_truncated(path: Path) -> None:
-    filled([1, 2, 3], units(3)).save(path)
+    save(filled([1, 2, 3], units(3)), path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -167,6 +182,12 @@ NOT_OURS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.parametrize("name", ["missing", "empty", "text", "noise", "a folder", "truncated", "another dimension"])
+def test_a_file_that_is_not_ours_holds_no_numbers(tmp_path: Path, name: str) -> None:
+    NOT_OURS[name](tmp_path / "vectors.faiss")
+    assert not len(written_numbers(tmp_path / "vectors.faiss", DIMENSION))
+
+
 @pytest.mark.parametrize("write", NOT_OURS.values(), ids=NOT_OURS.keys())
 def test_a_file_that_is_not_such_an_index_is_damaged(tmp_path: Path, write: Callable[[Path], object]) -> None:
     write(tmp_path / "vectors.faiss")
@@ -176,7 +197,7 @@ def test_a_file_that_is_not_such_an_index_is_damaged(tmp_path: Path, write: Call
 
 def test_a_file_cut_off_anywhere_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "vectors.faiss"
-    filled([1, 2, 3], units(3)).save(path)
+    save(filled([1, 2, 3], units(3)), path)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])

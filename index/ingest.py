@@ -1,0 +1,237 @@
+"""The way of articles into a catalog: one pipeline for rebuild and add.
+
+Documents are read and cleaned in the background, cut into passages, those whose exact text was
+embedded before take that vector, the rest is embedded, and each batch is stored in one transaction.
+Memory does not grow with the corpus.
+"""
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from index.article import Article, Receipt, SetAside, content_hash
+from index.catalog import Catalog, Prepared
+from index.duplicates import fingerprints
+from index.encoder import Encoder, Matrix, ModelIdentity
+from index.errors import IndexDamaged
+from index.identity import has_derived_id, updated
+from index.passages import PassageSettings, passage_spans
+from index.progress import Progress
+from index.reading.pool import Item
+from index.urls import normalised_url
+
+# Passages in a batch: what a kill can cost, and enough for the encoder to sort by length.
+_BATCH_PASSAGES = 256
+_BATCH_DOCUMENTS = 1_000
+# Articles that may wait between reading and embedding.
+_READ_AHEAD = 256
+_KEY_BYTES = 16
+_STOP_CHECK_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done so far; `stages` are seconds spent in each."""
+
+    articles: int = 0
+    passages: int = 0
+    reused: int = 0
+    set_aside: list[SetAside] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Counts the time inside as spent in `stage`."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[stage] = self.stages.get(stage, 0.0) + time.monotonic() - began
+
+
+def ingest(
+    items: Iterable[Item], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
+    settings: PassageSettings, tally: Tally, progress: Progress,
+) -> None:  # fmt: skip
+    """Stores all articles of `items` in `catalog`, batch by batch; `donors` may know vectors."""
+    progress.stage("reading and embedding")
+    for batch in _batches(_ahead(items), settings, tally):
+        changed = _changed(batch, catalog)
+        embedded = _store(changed, catalog, donors, encoder, tally)
+        with tally.timed("store"):
+            catalog.journal.write(set_aside=batch.set_aside, read=batch.read, receipts=batch.receipts)
+        tally.set_aside += batch.set_aside
+        tally.articles += len(batch.cuts)
+        tally.passages += batch.passages
+        tally.reused += batch.passages - embedded
+        progress.advance(
+            weight=batch.weight, documents=batch.documents, articles=len(batch.cuts), passages=batch.passages
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """An article and the spans of its passages; `replaces` as in Prepared."""
+
+    article: Article
+    spans: tuple[tuple[int, int], ...]
+    replaces: str | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some articles by id, of several versions the latest, and what else came with them."""
+
+    cuts: dict[str, _Cut] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    weight: int = 0
+    documents: int = 0
+    passages: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.passages >= _BATCH_PASSAGES or self.documents >= _BATCH_DOCUMENTS
+
+    def put(self, item: Item, settings: PassageSettings) -> None:
+        self.weight += item.weight
+        match item.content:
+            case Receipt() as receipt:
+                self.receipts.append(receipt)
+                return
+            case SetAside() as document:
+                self.set_aside.append(document)
+            case article:
+                self.read.append(item.source)
+                self._put(article, settings)
+        self.documents += 1
+
+    def _put(self, article: Article, settings: PassageSettings) -> None:
+        address = normalised_url(article.url) if article.url else None
+        before = self.cuts.get(article.id) or self.cuts.get(self.addresses.get(address or "", ""))
+        if before and (before.article.id == article.id or has_derived_id(article) or has_derived_id(before.article)):
+            self.passages -= len(self.cuts.pop(before.article.id).spans)
+            article = updated(before.article, article)
+        cut = _Cut(article, tuple(passage_spans(article.text, settings)))
+        self.cuts[article.id] = cut
+        self.passages += len(cut.spans)
+        if address:
+            self.addresses[address] = article.id
+
+
+def _batches(items: Iterator[Item], settings: PassageSettings, tally: Tally) -> Iterator[_Batch]:
+    """Articles cut into passages, some hundred passages at a time."""
+    batch = _Batch()
+    while True:
+        with tally.timed("read"):
+            item = next(items, None)
+        if item is not None:
+            with tally.timed("passages"):
+                batch.put(item, settings)
+        if batch.full or item is None:
+            yield batch
+            batch = _Batch()
+        if item is None:
+            return
+
+
+def _changed(batch: _Batch, catalog: Catalog) -> list[_Cut]:
+    """The articles of a batch that are not stored just so, each as the new version of what is stored."""
+    hashes = catalog.hashes(list(batch.cuts))
+    changed: dict[str, _Cut] = {}
+    for id, cut in batch.cuts.items():
+        article = cut.article
+        if hashes.get(id) == content_hash(article):
+            continue
+        stored = catalog.version(article)
+        if stored is not None:
+            article = updated(stored, article)
+            if article == stored:
+                continue
+        replaces = stored.id if stored is not None and stored.id != article.id else None
+        changed[article.id] = replace(cut, article=article, replaces=replaces)
+    return list(changed.values())
+
+
+def _store(cuts: Sequence[_Cut], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder, tally: Tally) -> int:
+    """Embeds what is new and stores the cuts; returns how many of their passages had to be embedded."""
+    if not cuts:
+        return 0
+    texts: dict[bytes, str] = {}
+    prepared: list[Prepared] = []
+    for cut in cuts:
+        article = cut.article
+        shown = [embedding_text(article.title, article.text[start:end]) for start, end in cut.spans]
+        keys = [_key(encoder.identity, text) for text in shown]
+        texts.update(zip(keys, shown, strict=True))
+        with tally.timed("fingerprints"):
+            prints = fingerprints(article.text)
+        prepared.append(Prepared(article, cut.spans, tuple(keys), prints, cut.replaces))
+    known: dict[bytes, Matrix] = {}
+    with tally.timed("reuse"):
+        for source in (catalog, *donors):
+            with suppress(IndexDamaged):  # a damaged donor has nothing to give
+                found = source.known_vectors([key for key in texts if key not in known])
+                known |= {key: vector for key, vector in found.items() if len(vector) == encoder.identity.dimension}
+    new = [key for key in texts if key not in known]
+    with tally.timed("embed"):
+        vectors = encoder.encode_passages([texts[key] for key in new])
+    with tally.timed("store"):
+        catalog.store(prepared, known | dict(zip(new, vectors, strict=True)))
+    return sum(key not in known for item in prepared for key in item.embeddings)
+
+
+def embedding_text(title: str, passage: str) -> str:
+    """What is embedded for a passage: the title travels with it."""
+    return f"{title}\n{passage}"
+
+
+def _key(model: ModelIdentity, text: str) -> bytes:
+    """Names what was embedded: the text as the model sees it."""
+    return hashlib.sha256(f"{model.document_prompt}\0{text}".encode()).digest()[:_KEY_BYTES]
+
+
+def _ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, produced by a thread of its own that stays a little ahead."""
+    waiting: queue.Queue[Item | BaseException | None] = queue.Queue(_READ_AHEAD)
+    stop = threading.Event()
+
+    def produce() -> None:
+        last: BaseException | None = None
+        try:
+            for item in items:
+                if not _put(waiting, item, stop):
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are used
+            last = error
+        finally:
+            if isinstance(items, Generator):
+                items.close()  # ends reading processes and downloads now, not when memory is tidied up
+        _put(waiting, last, stop)
+
+    producer = threading.Thread(target=produce, name="reader", daemon=True)
+    producer.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+
+
+def _put(waiting: "queue.Queue[Any]", item: Any, stop: threading.Event) -> bool:
+    """Puts an item as soon as there is room; says whether anybody still waits for it."""
+    while not stop.is_set():
+        with suppress(queue.Full):
+            waiting.put(item, timeout=_STOP_CHECK_SECONDS)
+            return True
+    return False

@@ -1,0 +1,30 @@
+"""The tables of a catalog, the one file of an index that cannot be made again from another."""
+
+SCHEMA = """
+CREATE TABLE articles (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    content_hash TEXT NOT NULL,
+    -- The normalised URL, and the number of the article that heads the story if there are copies of it.
+    address TEXT, story INTEGER,
+    url TEXT, title TEXT NOT NULL, text TEXT NOT NULL, published TEXT, updated TEXT,
+    authors TEXT NOT NULL, source TEXT, language TEXT, section TEXT, summary TEXT, extra TEXT NOT NULL
+);
+CREATE INDEX articles_by_address ON articles (address);
+CREATE INDEX articles_by_story ON articles (story) WHERE story IS NOT NULL;
+-- Sampled shingles of each article's text, by which copies of a story find each other.
+CREATE TABLE fingerprints (fingerprint INTEGER, article INTEGER, PRIMARY KEY (fingerprint, article)) WITHOUT ROWID;
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    article INTEGER NOT NULL REFERENCES articles (number),
+    start INTEGER NOT NULL, end INTEGER NOT NULL,
+    embedding BLOB NOT NULL REFERENCES vectors (embedding)
+);
+CREATE INDEX passages_by_article ON passages (article);
+CREATE INDEX passages_by_embedding ON passages (embedding);
+-- One vector for each distinct text that was embedded, named by the hash of that text.
+CREATE TABLE vectors (embedding BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE changes (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL);
+CREATE TABLE set_aside (source TEXT PRIMARY KEY, reason TEXT NOT NULL, origin TEXT NOT NULL, at TEXT NOT NULL);
+CREATE TABLE receipts (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, stamp TEXT) WITHOUT ROWID;
+"""
