@@ -55,7 +55,7 @@ _EXCLUDED_WORD = re.compile(r"-(?:[^\W\d_]{2}.*|\".*)", re.DOTALL)
 @click.option("--language", "languages", multiple=True, help="Only in this language, such as en; may be repeated.")
 @click.option("--sort", type=click.Choice(SORTS), default="relevance", show_default=True)
 @click.option("--collapse", type=click.Choice(COLLAPSES), default="article", show_default=True,
-              help="One result an article, or every passage.")  # fmt: skip
+              help="One result an article or a story, or every passage.")  # fmt: skip
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
 @_ranking_options
 @index_option
@@ -159,5 +159,6 @@ def _show(result: "SearchResult") -> None:
 def _origin(hit: "Hit") -> str:
     article = hit.article
     more = f"{counted(hit.more_passages, 'more passage')}" if hit.more_passages else None
-    parts = (article.source, article.day, ", ".join(article.authors), article.url or f"id {article.id}", more)
+    copies = f"{len(hit.copies):,} {'copy' if len(hit.copies) == 1 else 'copies'}" if hit.copies else None
+    parts = (article.source, article.day, ", ".join(article.authors), article.url or f"id {article.id}", more, copies)
     return " · ".join(part for part in parts if part)

@@ -10,9 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from index.article import Article, Passage
-from index.build import LoadEncoder, matching_encoder
-from index.encoder import Encoder, Matrix, load_encoder
+from index.article import Article, Copy, Passage
+from index.encoder import Encoder, LoadEncoder, Matrix, load_encoder, matching_encoder
 from index.generation import live_generation, load_manifest
 from index.store import EmbeddedStore, Scope, Store
 from index.terms import analyse
@@ -23,6 +22,7 @@ from search.rank import (
     Group,
     Numbers,
     Scores,
+    collapsed,
     group_by_article,
     lexical_share,
     reciprocal_rank_fusion,
@@ -51,6 +51,7 @@ class Hit:
     highlights: tuple[tuple[int, int], ...]
     best_sentence: tuple[int, int]
     more_passages: int
+    copies: tuple[Copy, ...] = ()
     signals: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -93,6 +94,7 @@ class ArticleView:
     passages: tuple[Passage, ...]
     scores: tuple[float, ...] = ()
     highlights: tuple[tuple[int, int], ...] = ()
+    copies: tuple[Copy, ...] = ()
 
     @property
     def best(self) -> Passage | None:
@@ -207,9 +209,9 @@ class Engine:
         if found is None:
             return None
         number, article = found
-        passages = tuple(store.passages_of(number))
+        passages, copies = tuple(store.passages_of(number)), tuple(store.copies([number]).get(number, ()))
         if not query.strip():
-            return ArticleView(article, passages)
+            return ArticleView(article, passages, copies=copies)
         interpreted = interpret(query)
         request = SearchRequest(query)
         plan = _plan(store, encoder, interpreted.text, request, store.scope(request.filters))
@@ -220,6 +222,7 @@ class Engine:
             passages,
             scores=tuple(scores.tolist()),
             highlights=tuple(highlights(article.text, plan.stems)),
+            copies=copies,
         )
 
     def close(self) -> None:
@@ -254,12 +257,17 @@ def _rank(store: Store, plan: _Plan, request: SearchRequest) -> _Ranking:
     while True:
         tier, exhausted = _candidates(store, plan, request, depth)
         articles = store.article_numbers(tier.numbers)
-        if request.collapse == "article":
-            ranked = group_by_article(tier.scores, articles, _article_scores(store, plan, request, articles))
-        else:
+        if request.collapse == "off":
             ranked = ungrouped(tier.scores, articles)
-        for group in ranked:
-            key = group.article if request.collapse == "article" else int(tier.numbers[group.passages[0]])
+            keys = [int(tier.numbers[group.passages[0]]) for group in ranked]
+        else:
+            ranked = group_by_article(tier.scores, articles, _article_scores(store, plan, request, articles))
+            keys = [group.article for group in ranked]
+        if request.collapse == "story":
+            stories = dict(zip(keys, store.stories(np.asarray(keys, dtype=np.int64)).tolist(), strict=True))
+            ranked = collapsed(ranked, stories)
+            keys = [stories[group.article] for group in ranked]
+        for group, key in zip(ranked, keys, strict=True):
             if key not in seen:
                 seen.add(key)
                 groups.append((group, tier))
@@ -323,7 +331,8 @@ def _hits(
     store: Store, plan: _Plan, request: SearchRequest, page: Sequence[tuple[Group, _Tier]], first: int
 ) -> Iterator[Hit]:
     numbers = [int(tier.numbers[group.passages[0]]) for group, tier in page]
-    passages, articles = store.passages(numbers), store.articles([group.article for group, _ in page])
+    shown = [group.article for group, _ in page]
+    passages, articles, copies = store.passages(numbers), store.articles(shown), store.copies(shown)
     for rank, ((group, tier), number) in enumerate(zip(page, numbers, strict=True), start=first + 1):
         article, passage = articles[group.article], passages[number]
         text = article.text[passage.start : passage.end]
@@ -336,6 +345,7 @@ def _hits(
             highlights=tuple(highlights(text, plan.stems)),
             best_sentence=best_sentence(text, plan.stems),
             more_passages=len(group.passages) - 1,
+            copies=tuple(copies.get(group.article, ())),
             signals=_signals(tier, group.passages[0], plan, request) if request.explain else {},
         )
 

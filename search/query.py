@@ -9,7 +9,7 @@ from index.errors import QueryError
 from index.filters import Filters
 
 Sort = Literal["relevance", "newest", "oldest"]
-Collapse = Literal["article", "off"]
+Collapse = Literal["article", "story", "off"]
 Mode = Literal["hybrid", "dense", "lexical"]
 Fusion = Literal["share", "rrf"]
 SORTS: tuple[Sort, ...] = get_args(Sort)

@@ -7,8 +7,8 @@ than the article's. So the lexical leg speaks through the share of the query's i
 passage matched, and squared: a match of half the query counts a quarter, a full match a whole.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ ARTICLE_WEIGHT = 0.3
 """What the cosine of the article as a whole adds: .717, .531, .722 instead of the .709, .478, .677 of
 the best passage alone. Around these three constants the mean is flat: .646 to .657 for weights from
 .75 to 1.5, powers from 1.5 to 2.5 and article weights from .2 to .5, against .656."""
+HEAD_SHARE = 0.85
+"""The head of a story is shown for its copies down to this share of the best copy's score. Copies cut
+their passages at other places, which moves scores by a tenth; a missing paragraph moves them more."""
 RRF_K = 60
 """The constant of Cormack, Clarke and Büttcher, SIGIR 2009."""
 
@@ -67,6 +70,21 @@ def group_by_article(scores: Scores, articles: Numbers, article_scores: Mapping[
         for article, positions in members.items()
     ]
     return sorted(groups, key=lambda group: (-group.score, group.article))
+
+
+def collapsed(groups: Sequence[Group], stories: Mapping[int, int]) -> list[Group]:
+    """One group a story, in the order of `groups` (best first) and with the score of its best copy.
+
+    `stories` gives the article at the head of each article's story. The head stands for its copies
+    unless it matches notably worse than the best of them: a copy may hold a paragraph of its own.
+    """
+    best: dict[int, Group] = {}
+    for group in groups:
+        story = stories[group.article]
+        first = best.setdefault(story, group)
+        if group.article == story and group.score >= HEAD_SHARE * first.score:
+            best[story] = replace(group, score=first.score)
+    return list(best.values())
 
 
 def ungrouped(scores: Scores, articles: Numbers) -> list[Group]:

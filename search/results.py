@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from index.article import Article
+from index.article import Article, Copy
 from search.engine import Hit, SearchResult
 
 
@@ -48,6 +48,13 @@ def article_summary(article: Article) -> dict[str, Any]:
     }
 
 
+def copy_json(copy: Copy) -> dict[str, Any]:
+    """Another copy of a result's story."""
+    return {
+        "id": copy.id, "title": copy.title, "source": copy.source, "url": copy.url, "published": copy.published,
+    }  # fmt: skip
+
+
 def _hit_json(hit: Hit, *, explain: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "rank": hit.rank,
@@ -62,7 +69,7 @@ def _hit_json(hit: Hit, *, explain: bool) -> dict[str, Any]:
             "best_sentence": list(hit.best_sentence),
         },
         "more_passages": hit.more_passages,
-        "duplicates": [],
+        "duplicates": [copy_json(copy) for copy in hit.copies],
     }
     if explain:
         found["signals"] = hit.signals

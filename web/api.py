@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from index.stats import index_stats
 from search.engine import ArticleView
-from search.results import article_summary, result_json
+from search.results import article_summary, copy_json, result_json
 from web.openapi import openapi_document
 from web.schemas import SearchParameters
 
@@ -93,5 +93,5 @@ def _article_json(view: ArticleView) -> dict[str, Any]:
             {"id": f"{article.id}:{passage.start}-{passage.end}", "start": passage.start, "end": passage.end}
             for passage in view.passages
         ],
-        "duplicates": [],
+        "duplicates": [copy_json(copy) for copy in view.copies],
     }

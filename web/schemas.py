@@ -39,7 +39,7 @@ class SearchParameters(BaseModel):
     author: Names = Field([], description="Only by these authors.")
     language: Names = Field([], description="Only in these languages (BCP 47); en finds en-CA.")
     sort: Sort = "relevance"
-    collapse: Collapse = Field("article", description="One result an article, or every passage.")
+    collapse: Collapse = Field("article", description="One result an article or a story, or every passage.")
     mode: Mode = Field("hybrid", description="Which legs search.")
     fusion: Fusion = Field("share", description="How hybrid search joins its legs.")
     explain: bool = Field(False, description="Say what each score is made of.")
@@ -189,6 +189,7 @@ class StatsResponse(_Shape):
     created: str
     articles: int
     passages: int
+    stories: int = Field(description="Articles, copies of one story counted once.")
     set_aside: int
     first_day: str | None
     last_day: str | None
