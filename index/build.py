@@ -98,8 +98,8 @@ def rebuild(
         progress.stage("indexing terms and vectors")
         with tally.timed("index"):
             catalog.drop_unused_vectors()
+            catalog.close()
             manifest = bring_in_step(layout)
-        catalog.close()
         go_live(root, layout)
     return _report(tally, manifest)
 
@@ -167,7 +167,7 @@ def _items(sources: Sequence[str], catalog: Catalog, intake: Intake) -> Iterator
         with closing(Catalog.open(catalog.path)) as known:
             yield from documents_from_web(urls, known.journal.receipt, intake.fetching)
 
-    return read_all(documents(sources, from_web), intake.workers, intake.fields)
+    return read_all(documents(sources, from_web, intake.fields), intake.workers, intake.fields)
 
 
 def _origins_set_aside(catalog: Catalog) -> list[str]:

@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 
 # Newspapers are older than this, their machine-readable dates are not to be believed.
 _EARLIEST_YEAR = 1800
+# "Wednesday, 20 August 2025 at 3:07 p.m. Eastern Daylight Time" has 60 characters; dateparser takes minutes
+# over a million.
+_LONGEST_MOMENT = 200
 # Tried in this order for dates in words; a month's name decides.
 _LANGUAGES = ("en", "fr", "de", "es")
 # "Tomorrow" exists in a time zone ahead of ours.
@@ -54,6 +57,8 @@ def written_moment(text: str, *, day_first: bool = False) -> str | None:
     A time is kept only where the text has one; a time zone only where it names one. `day_first` reads
     4/3/2025 as 4 March; who writes 4.3.2025 always means it.
     """
+    if len(text) > _LONGEST_MOMENT:
+        return None
     import dateparser
 
     text, zone = _without_us_zone(text)

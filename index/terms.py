@@ -28,6 +28,8 @@ _ANALYZER = "news"
 _BODY = "body"
 # Memory for terms not yet on the disk; more is hardly faster and would show in the peak of a large rebuild.
 _WRITER_BYTES = 20_000_000
+# Segments that wait for a commit are merged at once, which takes memory; so a large rebuild commits on its way.
+_DOCUMENTS_A_COMMIT = 5_000
 # Longer "words" are never typed: URLs, hashes, runs of punctuation-free markup.
 _LONGEST_WORD = 60
 # Words that say nothing about a passage; they are indexed, for phrases, but not searched for.
@@ -106,10 +108,12 @@ class Terms:
         return cls(tantivy.Index(_schema(), path=str(folder), reuse=False), folder)
 
     def add(self, documents: Iterable[TermDocument]) -> None:
-        """Adds passages whose numbers are not here yet, from the next commit on."""
+        """Adds passages whose numbers are not here yet, from the next commit on at the latest."""
         # Nothing is deleted first: tantivy keeps every deletion in memory until the commit.
         writer = self._open_writer()
-        for document in documents:
+        for position, document in enumerate(documents, start=1):
+            if position % _DOCUMENTS_A_COMMIT == 0:
+                writer.commit()
             writer.add_document(
                 tantivy.Document(
                     passage=document.number,

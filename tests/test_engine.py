@@ -59,7 +59,7 @@ def test_offsets_point_into_the_stored_text(engine):
         (Filters(sources=("harbour wire",)), {"strike", "budget"}),
         (Filters(excluded_sources=("Harbour Wire",)), {"ferry", "pont", "undated"}),
         (Filters(authors=("lyra dunmore",)), {"strike"}),
-        (Filters(languages=("en",)), {"ferry", "strike", "budget"}),
+        (Filters(languages=("en",)), {"ferry", "strike", "budget", "undated"}),
         (Filters(languages=("fr",)), {"pont"}),
         (Filters(first_day="2025-01-15", last_day="2025-03-04"), {"budget", "pont"}),
         (Filters(last_day="2024-12-31"), {"ferry"}),

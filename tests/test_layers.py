@@ -25,6 +25,8 @@ ONLY_IN = {
     "warcio": "index/reading/warc.py",
     "pyarrow": "index/reading/parquet.py",
     "pebble": "index/reading/pool.py",
+    "charset_normalizer": "index/reading/decoding.py",
+    "brotli": "index/reading/unpacking.py",
     "ir_measures": "search/evaluate.py",
     "granian": "web/serving.py",
 }

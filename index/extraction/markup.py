@@ -60,7 +60,9 @@ def decoded_page(page: bytes | str, charset: str | None = None) -> str:
         text = _decoded(page, charset)
     else:  # two halves of a character that were escaped apart make one again
         text = page.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _SURROGATE.search(page) else page
-    text = _CONTROL.sub("", text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    if isinstance(page, str) or len(page.translate(None, _CONTROL_BYTES)) < len(page):
+        text = _CONTROL.sub("", text)
     if not text.strip():
         raise SourceError("empty")
     return text
@@ -161,7 +163,7 @@ def parsed(text: str) -> "HtmlElement":
         raise SourceError(f"the page cannot be parsed ({type(error).__name__})") from error
     if tree is None:
         raise SourceError("too deeply nested to be an article")
-    if sum(1 for _ in tree.iter()) > _MOST_ELEMENTS:
+    if tree.xpath("count(//*)") > _MOST_ELEMENTS:
         raise SourceError("too much markup to be an article")
     return tree
 

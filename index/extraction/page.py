@@ -9,7 +9,7 @@ from index.extraction.blocks import Block, layout_of, letters_in
 from index.extraction.body import Story, find_story
 from index.extraction.frame import Evidence
 from index.extraction.kinds import is_paywalled, refusal
-from index.extraction.language import detect_language
+from index.extraction.language import settled_language
 from index.extraction.markup import decoded_page, has_markup, parsed
 from index.extraction.metadata import PageMetadata, read_metadata
 
@@ -34,7 +34,7 @@ def read_page(page: bytes | str, url: str | None = None, charset: str | None = N
     """
     text = decoded_page(page, charset)
     if not has_markup(text):
-        return make_article(text, url=url, language=detect_language(text))
+        return make_article(text, url=url, language=settled_language(None, text))
     tree = parsed(text)
     stated = read_metadata(tree, url)
     layout = layout_of(tree)
@@ -58,7 +58,7 @@ def read_page(page: bytes | str, url: str | None = None, charset: str | None = N
         updated=stated.updated,
         authors=stated.authors,
         source=stated.source,
-        language=stated.language or detect_language(text),
+        language=settled_language(stated.language, text),
         section=stated.section,
         summary=stated.summary,
         extra={"paywalled": True} if is_paywalled(layout, text, stated) else {},

@@ -1,6 +1,7 @@
 """Sources in, articles out: which reader takes which document."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -53,11 +54,18 @@ def _read_whole(document: Document) -> Article:
             from index.extraction import read_page
 
             article = read_page(document.data, document.url, document.charset)
-    return completed(article, document.url, document.stated)
+    return _in_its_language(completed(article, document.url, document.stated))
 
 
 def _read_record(record: object, document: Document, fields: FieldMap) -> Article:
-    return completed(read_record(record, fields), document.url, document.stated)
+    return _in_its_language(completed(read_record(record, fields), document.url, document.stated))
+
+
+def _in_its_language(article: Article) -> Article:
+    """The article with the language that its words are in, where nobody says which."""
+    from index.extraction.language import detect_language
+
+    return article if article.language else replace(article, language=detect_language(article.text))
 
 
 def _attempt(reader: Callable[[], Value], source: str, origin: str) -> Value | SetAside:

@@ -2,14 +2,14 @@
 
 A byte order mark decides; then UTF-8, which no other text looks like, with damage or with lines in
 another encoding where most of it is UTF-8; then the code pages of the Latin script, Windows-1252
-first; then what charset-normalizer takes it for. The one module that knows charset-normalizer.
+first, and of the Cyrillic; then what charset-normalizer takes it for. The one module that knows charset-normalizer.
 """
 
 import codecs
 import re
 
 from index.errors import SourceError
-from index.reading.code_pages import latin_encoding
+from index.reading.code_pages import cyrillic_encoding, latin_encoding
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -53,6 +53,8 @@ def guessed_encoding(data: bytes) -> str:
     """The encoding that `data`, which is no UTF-8, looks most like. Raises SourceError when it looks like none."""
     if _is_latin(data):
         return latin_encoding(data)
+    if (cyrillic := cyrillic_encoding(data)) is not None:
+        return cyrillic
     from charset_normalizer import from_bytes
 
     best = from_bytes(_sample(data)).best()

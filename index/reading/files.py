@@ -74,7 +74,8 @@ def _documents(
     if STANDARD_INPUT in sources:
         raw: Any = sys.stdin.buffer
         stream = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)
-        yield from _guarded(_File("standard input", STANDARD_INPUT, raw, stream, ""), fields, _lines)
+        file = _File("standard input", STANDARD_INPUT, raw, stream, "")
+        yield from _guarded(_lines(file, fields), file.name, file.origin)
     if addresses and from_web is not None:
         yield from from_web(addresses)
 
@@ -117,31 +118,37 @@ def _of_file(path: Path, fields: FieldMap) -> Iterator[Document | SetAside]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
     ending = next(iter((suffixes[:-1] if packed else suffixes)[-1:]), "")
-    reader = _READERS.get(ending)
-    if reader is None:
+    if ending not in _READERS:
         named = shown(Path("".join(suffixes[-2:]))) if suffixes else "no ending"
         reason = "gzipped twice: unpack it once" if ending == ".gz" else f"not a format that Dateline reads ({named})"
         yield SetAside(name, reason, origin)
         return
+    yield from _guarded(_read_opened(path, name, origin, packed, ending, fields), name, origin)
+
+
+def _read_opened(
+    path: Path, name: str, origin: str, packed: bool, ending: str, fields: FieldMap
+) -> Iterator[Document | SetAside]:
+    with _opened(path) as raw:
+        packed = packed or raw.peek(len(GZIP)).startswith(GZIP)
+        stream = io.BufferedReader(Unpacked(raw), _BLOCK) if packed else raw
+        yield from _READERS[ending](_File(name, origin, raw, stream, ending), fields)
+
+
+def _guarded(documents: Iterator[Document | SetAside], name: str, origin: str) -> Iterator[Document | SetAside]:
+    """What is found in a file, and the reason where that ended early."""
     try:
-        with _opened(path) as raw:
-            packed = packed or raw.peek(len(GZIP)).startswith(GZIP)
-            stream = io.BufferedReader(Unpacked(raw), _BLOCK) if packed else raw
-            yield from _guarded(_File(name, origin, raw, stream, ending), fields, reader)
-    except OSError as error:
-        yield SetAside(name, reason_of(error), origin)
+        yield from documents
     except SourceError as error:
         yield SetAside(name, str(error), origin)
-
-
-def _guarded(file: _File, fields: FieldMap, reader: _Reader) -> Iterator[Document | SetAside]:
-    """What a reader finds in a file, and the reason where it ended early."""
-    try:
-        yield from reader(file, fields)
-    except SourceError as error:
-        yield file.set_aside("", str(error))
     except OSError as error:
-        yield file.set_aside("", reason_of(error))
+        yield SetAside(name, reason_of(error), origin)
+    except ImportError:  # a broken installation is no fault of the file
+        raise
+    except MemoryError:
+        yield SetAside(name, "needs too much memory to read", origin)
+    except Exception as error:  # noqa: BLE001 - one bad file never stops a run
+        yield SetAside(name, f"unexpected {type(error).__name__} while reading: {error}", origin)
 
 
 @contextmanager
@@ -216,7 +223,8 @@ def _archive(file: _File, fields: FieldMap) -> Iterator[Document | SetAside]:
         if page.reason:
             yield file.set_aside(place, page.reason)
         else:
-            yield file.document(place, page.body, "html", url=page.url or None, charset=page.charset)
+            url = page.url if is_web_address(page.url) else None
+            yield file.document(place, page.body, "html", url=url, charset=page.charset)
     if not found:
         raise SourceError("no web page in it")
 

@@ -6,7 +6,7 @@ and the Guardian, GDELT, and of columns in published news data sets.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,8 @@ _FOLD = re.compile(r"[\W_]+")
 _MOST_SECONDS = 1e11
 _EPOCH_DIGITS = re.compile(r"\d{9,10}|\d{13}|\d{16}|\d{19}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The longest way that a date is written in a masthead has half of this; a parser of dates needs minutes for a book.
+_LONGEST_MOMENT = 100
 _PACKED_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)T?(\d\d)(\d\d)(\d\d)(Z?)")
 
 
@@ -53,12 +55,12 @@ def folded(name: str) -> str:
     return _FOLD.sub("", name).lower()
 
 
-def guessed(record: Mapping[str, Any], ours: str) -> Iterable[tuple[str, Any]]:
-    """The keys of a record that may be a field of ours, with their values, best first."""
+def by_folded_name(record: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a record by their names as these are compared; the first of several that are the same."""
     keys: dict[str, str] = {}
     for key in record:
-        keys.setdefault(folded(str(key)), key)
-    return ((keys[name], record[keys[name]]) for name in NAMES[ours] if name in keys)
+        keys.setdefault(folded(key), key)
+    return keys
 
 
 def one_text(value: Any, depth: int = 0) -> str:
@@ -89,6 +91,8 @@ def moment_text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _of_epoch(float(value))
     text = one_text(value)
+    if len(text) > _LONGEST_MOMENT:
+        return ""
     if _EPOCH_DIGITS.fullmatch(text):
         return _of_epoch(float(text))
     if packed := _PACKED_MOMENT.fullmatch(text):

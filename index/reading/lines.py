@@ -20,7 +20,8 @@ def bounded_lines(stream: io.BufferedIOBase, limit: int) -> Iterator[bytes | Non
     if encoding:
         decoder = codecs.getincrementaldecoder(encoding)("replace")
         stream = _recoded(stream, lambda block: decoder.decode(block, final=not block).encode("utf-8", "replace"))
-    elif b"\r" in start and b"\n" not in start:
+        start = start.decode(encoding, "replace").encode("utf-8", "replace")
+    if b"\r" in start and b"\n" not in start:
         stream = _recoded(stream, lambda block: block.replace(b"\r", b"\n"))
     while line := stream.readline(limit + 1):
         if len(line) <= limit:

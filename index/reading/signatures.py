@@ -1,7 +1,6 @@
 """What a file is by its first bytes, whatever its name says."""
 
-# From the list of file signatures that the `file` command and Wikipedia share; each has a byte that no
-# text begins with, or letters that no story does.
+# What each format prescribes for its beginning: a byte that no text has there, or letters that no story has.
 _SIGNATURES = (
     (b"PK\x03\x04", "a ZIP archive or office document: unpack it or save it as text"),
     (b"PK\x05\x06", "an empty ZIP archive"),

@@ -131,7 +131,7 @@ def _known(path: Path, seen: set[int]) -> bool:
     except OSError:
         return False
     # The number of a deleted file goes to the next new one, which has another time. A hash of 64 bits
-    # takes a third of the memory; among ten million files two are the same with odds of 1 in 400,000.
+    # takes far less memory than the three numbers; among ten million files two are the same with odds of 1 in 400,000.
     changed = 0 if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
     identity = hash((status.st_dev, status.st_ino, changed))
     if identity in seen:

@@ -52,8 +52,10 @@ def rows_of(stream: io.BufferedIOBase, fields: FieldMap, limit: int, *, tabs: bo
     start = lines.ahead()
     rows = _Rows(lines, "\t" if tabs else _delimiter(start, fields), limit)
     columns: Sequence[str] = ()
+    found = False
     for line, cells, reason in rows.read():
         if reason:
+            found = True
             yield Row(line, None, reason)
             continue
         if not any(cell.strip() for cell in cells):
@@ -64,8 +66,11 @@ def rows_of(stream: io.BufferedIOBase, fields: FieldMap, limit: int, *, tabs: bo
             rows.width = len(columns)
             if is_header:
                 continue
+        found = True
         record = {name: cell for name, cell in zip(columns, cells, strict=False) if cell.strip()}
         yield Row(line, without_row_number(record, fields))
+    if not found:
+        raise SourceError("no row in it")
 
 
 def check_columns(columns: Sequence[str], fields: FieldMap) -> None:
@@ -223,12 +228,12 @@ def _columns(cells: Sequence[str], fields: FieldMap) -> tuple[list[str], bool]:
         raise SourceError(f"a table of {len(cells):,} columns")
     cells = [" ".join(cell.split()) for cell in cells]
     numbers = [str(position) for position in range(1, len(cells) + 1)]
-    known = any(_is_known(cell, fields) for cell in cells)
+    known = sum(_is_known(cell, fields) for cell in cells)
     if fields.columns:
         return [*fields.columns[: len(cells)], *numbers[len(fields.columns) :]], list(fields.columns) == cells
     by_number = any(path in numbers for _, path in fields.paths)
     if by_number or not (known or _could_be_names(cells)):
-        return numbers, known
+        return numbers, known * 2 > len(cells)
     names: dict[str, None] = {}
     for number, cell in zip(numbers, cells, strict=True):
         names[cell if cell and cell not in names else f"{cell} ({number})".lstrip()] = None

@@ -14,7 +14,7 @@ from typing import Any
 from index.errors import SourceError
 from index.reading.fields import GUESSED, OURS, FieldMap, value_at, without
 from index.reading.fragments import has_markup, is_page, paragraphs_of
-from index.reading.guesses import NAMES, all_texts, folded, guessed, moment_text, one_text
+from index.reading.guesses import NAMES, all_texts, by_folded_name, folded, moment_text, one_text
 
 # Deeper than any real record, and what everything that stores or shows a record can stand.
 _DEEPEST = 60
@@ -47,7 +47,7 @@ def translated(record: Mapping[str, Any], fields: FieldMap = GUESSED) -> dict[st
     bodies = NAMES["html"] if "text" in ours else ()
     extra = dict(rest["extra"]) if isinstance(rest.get("extra"), dict) else {}
     for key, value in rest.items():
-        if key not in (*used, "extra") and folded(key) not in bodies and value is not None:
+        if key not in (*used, "extra") and folded(key) not in bodies and value not in (None, "", [], {}):
             extra[key] = value
     if (missing := _taken_off(ours)) is not None:
         extra["truncated"] = missing
@@ -65,11 +65,12 @@ _BODIES = frozenset((*NAMES["text"], *NAMES["html"]))
 def _guess(record: Mapping[str, Any], ours: dict[str, Any]) -> set[str]:
     """Fills in what is not in `ours` yet; returns the keys of the record that were used."""
     used: set[str] = set()
+    keys = by_folded_name(record)
     for name in OURS:
-        for key, value in guessed(record, name):
+        for key in (keys[theirs] for theirs in NAMES[name] if theirs in keys):
             if name in ours or (name == "html" and "text" in ours):
                 break
-            if _take(ours, name, value, exact=key == name):
+            if _take(ours, name, record[key], exact=key == name):
                 used.add(key)
     return used
 

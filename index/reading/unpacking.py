@@ -25,8 +25,10 @@ class Unpacked(io.RawIOBase):
         """Some bytes, 0 at the end."""
         try:
             data = self._file.read1(len(buffer))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise SourceError(f"damaged gzip file ({error})") from error
+        except EOFError as error:
+            raise SourceError("damaged gzip file: it ends too early") from error
+        except (zlib.error, gzip.BadGzipFile) as error:
+            raise SourceError("damaged gzip file") from error
         buffer[: len(data)] = data
         return len(data)
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from index.errors import SourceError
 from index.reading.unpacking import body_of
@@ -37,17 +37,14 @@ class ArchivedPage:
     reason: str = ""
 
 
-def pages_of(stream: io.RawIOBase | io.BufferedIOBase, limit: int) -> Iterator[ArchivedPage]:
+def pages_of(stream: io.BufferedIOBase, limit: int) -> Iterator[ArchivedPage]:
     """The pages in an archive, unpacked already, in its order; none is longer than `limit` bytes.
 
     Raises SourceError where the archive is damaged beyond reading on.
     """
-    guarded = _Guarded(stream)
-    records = _records(guarded)
+    records = _records(_Guarded(stream))
     while True:
-        guarded.allowance = _MOST_HEADER_BYTES
         record = _next(records)
-        guarded.allowance = None
         if record is None:
             break
         url = record.rec_headers.get_header("WARC-Target-URI") or ""
@@ -128,7 +125,14 @@ def _records(stream: "_Guarded") -> Any:
     logging.getLogger("warcio").setLevel(logging.CRITICAL)  # what is wrong is said by a reason
 
     class Records(ArchiveIterator):  # type: ignore[misc]
-        """Finds the next record also behind one whose length is wrong, which warcio would only complain of."""
+        """Bounds headers, and finds the next record also behind one whose length is wrong."""
+
+        def _next_record(self, next_line: bytes | None) -> Any:
+            stream.allowance = _MOST_HEADER_BYTES
+            try:
+                return super()._next_record(next_line)
+            finally:
+                stream.allowance = None
 
         def _consume_blanklines(self) -> tuple[bytes | None, int]:
             passed_over = 0
@@ -145,7 +149,7 @@ def _records(stream: "_Guarded") -> Any:
 class _Guarded:
     """A stream that gives no more than `allowance` bytes, where that is set, before it raises SourceError."""
 
-    def __init__(self, stream: IO[bytes] | io.RawIOBase | io.BufferedIOBase) -> None:
+    def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._position = 0
         self.allowance: int | None = None
@@ -158,7 +162,8 @@ class _Guarded:
         """Some bytes, none at the end."""
         if self.allowance is not None and self.allowance <= 0:
             raise SourceError("damaged web archive: a record whose header does not end")
-        data = self._stream.read(size) or b""
+        # What is there, so that bytes before damage are had before it is met.
+        data = self._stream.read1(size)
         self._position += len(data)
         if self.allowance is not None:
             self.allowance -= len(data)
