@@ -102,6 +102,7 @@ class _Batch:
         return self.passages >= _BATCH_PASSAGES or self.documents >= _BATCH_DOCUMENTS
 
     def put(self, item: Item, settings: PassageSettings) -> None:
+        """Takes in what was read; an article as the latest version of itself."""
         self.weight += item.weight
         match item.content:
             case Receipt() as receipt:

@@ -1,7 +1,6 @@
 """From web addresses to documents: what is fetched, in which order, and what is made of it."""
 
 import hashlib
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +8,14 @@ from typing import IO
 
 from index.article import Receipt, SetAside
 from index.errors import SourceError
-from index.fetching.client import BODY_HASH, NOT_MODIFIED, Client, FetchError, Response
+from index.fetching.client import NOT_MODIFIED, Client, FetchError, Response
+from index.fetching.contents import kind_of_response, same_body, unpacked_body
 from index.fetching.entries import Entry, Part, record_of, vouching, web_address
 from index.fetching.feeds import MAX_FEED_BYTES, feed_entries
 from index.fetching.hosts import Hosts, Result, Task
 from index.fetching.json_feeds import json_feed_entries
-from index.fetching.kinds import START_BYTES, Kind, is_json_feed, kind_of
-from index.fetching.settings import MIB, FetchSettings
-from index.fetching.sitemaps import MAX_SITEMAP_BYTES, listed_entries, sitemap_entries, unpacked
+from index.fetching.settings import FetchSettings
+from index.fetching.sitemaps import MAX_SITEMAP_BYTES, listed_entries, sitemap_entries
 from index.reading.documents import Document
 from index.urls import normalised_url
 
@@ -190,7 +189,7 @@ class Crawl:
             if response.location is not None:
                 if self._redirect(task, response.location):
                     return  # it stays outstanding
-            elif response.status == NOT_MODIFIED or _same_body(response, task.receipt):
+            elif response.status == NOT_MODIFIED or same_body(response, task.receipt):
                 yield from (
                     receipt for receipt in self._receipts(task, response) if self._known(receipt.url) != receipt
                 )
@@ -228,7 +227,7 @@ class Crawl:
 
     def _opens(self, task: Task, response: Response) -> bool:
         """Whether a response is a feed or sitemap; then it becomes a source. Raises SourceError."""
-        kind = _kind(response)
+        kind = kind_of_response(response)
         if kind not in ("feed", "json feed", "sitemap", "list of urls"):
             return False
         if isinstance(task.named, Entry):
@@ -237,7 +236,7 @@ class Crawl:
         if kind in ("sitemap", "list of urls"):
             named = (sitemap_entries if kind == "sitemap" else listed_entries)(response.body, task.url)
         else:
-            data = _unpacked(response, MAX_FEED_BYTES)
+            data = unpacked_body(response, MAX_FEED_BYTES)
             named = json_feed_entries(data, task.url) if kind == "json feed" else feed_entries(
                 data, task.url, response.charset
             )  # fmt: skip
@@ -256,9 +255,9 @@ class Crawl:
             raise FetchError("a page, not a sitemap")
         if isinstance(task.named, Part) and not self._is_first(task.url):
             return  # a feed named it, too
-        kind = _kind(response)
+        kind = kind_of_response(response)
         stated = task.named.stated if isinstance(task.named, Entry) else {}
-        data = _unpacked(response, self._settings.max_bytes)
+        data = unpacked_body(response, self._settings.max_bytes)
         assert kind in ("html", "text", "json")
         yield Document(
             task.link, kind, data, len(data), origin=task.link, url=task.url, charset=response.charset, stated=stated
@@ -357,31 +356,6 @@ def _key(link: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
-def _kind(response: Response) -> Kind:
-    """What a response is, packed in a gzip file or not. Raises SourceError."""
-    kind = kind_of(_start(response, START_BYTES), response.content_type)
-    if kind == "json feed" and not is_json_feed(_unpacked(response, MAX_FEED_BYTES)):
-        return "json"
-    return kind
-
-
-def _unpacked(response: Response, limit: int) -> bytes:
-    """The body, out of its gzip file where it is one. Raises SourceError when it is damaged or too large."""
-    data = _start(response, limit + 1)
-    if len(data) > limit:
-        raise SourceError(f"larger than {limit / MIB:.3g} MiB")
-    return data
-
-
-def _start(response: Response, size: int) -> bytes:
-    try:
-        data = unpacked(response.body).read(size)
-    except (EOFError, OSError, zlib.error) as error:
-        raise SourceError("a damaged gzip file") from error
-    response.body.seek(0)
-    return data
-
-
 def _guarded(named: Iterator[_Named]) -> Iterator[_Named]:
     """Turns what a parser raises by mistake into a reason: one bad feed never stops a run."""
     try:
@@ -390,11 +364,6 @@ def _guarded(named: Iterator[_Named]) -> Iterator[_Named]:
         raise
     except Exception as error:
         raise SourceError(f"unexpected {type(error).__name__} while reading the feed: {error}") from error
-
-
-def _same_body(response: Response, earlier: Receipt | None) -> bool:
-    etag = response.etag or ""
-    return etag.startswith(BODY_HASH) and earlier is not None and earlier.etag == etag
 
 
 def _lineage(source: _Source | None) -> Iterator[str]:
