@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from index.article import Article, Copy, Passage
+from index.duplicates import shared_words
 from index.encoder import Encoder, LoadEncoder, Matrix, load_encoder, matching_encoder
 from index.generation import live_generation, load_manifest
 from index.store import EmbeddedStore, Scope, Store
@@ -34,6 +35,9 @@ from search.rank import (
 # 200 a leg loses nothing measurable in nDCG@10 against 1,000 on the development set.
 _DEPTH = 200
 _DEEPER = 4
+# A passage stands in another copy too if so many of its words do: editing changes a few, a paragraph of its
+# own is more.
+_TOLD_SHARE = 0.8
 # Sorting by date must not bring up what hardly matches: articles below this share of the best score
 # are left out of it.
 _DATE_SORT_GATE = 0.6
@@ -187,7 +191,7 @@ class Engine:
         ranking = _rank(store, plan, request)
         groups = _sorted(store, ranking.groups, request)
         first = (request.page - 1) * request.size
-        page = groups[first : first + request.size]
+        page = _under_heads(store, groups[first : first + request.size])
         facts = [store.facts(group.article) for group, _ in groups]
         return SearchResult(
             request=request,
@@ -325,6 +329,23 @@ def _sorted(store: Store, groups: list[tuple[Group, _Tier]], request: SearchRequ
     undated = [item for item in relevant if not store.facts(item[0].article).day]
     dated.sort(key=lambda item: store.facts(item[0].article).day or "", reverse=request.sort == "newest")
     return dated + undated
+
+
+def _under_heads(store: Store, page: Sequence[tuple[Group, _Tier]]) -> list[tuple[Group, _Tier]]:
+    """The head of each story in place of its best copy, unless what was found stands only in the copy."""
+    pairs = [(group.article, group.head.article) for group, _ in page if group.head]
+    articles = store.articles([number for pair in pairs for number in pair])
+    found = store.passages([int(tier.numbers[group.passages[0]]) for group, tier in page if group.head])
+
+    def shown(group: Group, tier: _Tier) -> Group:
+        if group.head is None:
+            return group
+        passage = found[int(tier.numbers[group.passages[0]])]
+        text = articles[group.article].text[passage.start : passage.end]
+        told = shared_words(text, articles[group.head.article].text)[0] >= _TOLD_SHARE
+        return replace(group.head, score=group.score) if told else group
+
+    return [(shown(group, tier), tier) for group, tier in page]
 
 
 def _hits(

@@ -25,9 +25,6 @@ ARTICLE_WEIGHT = 0.3
 """What the cosine of the article as a whole adds: .717, .531, .722 instead of the .709, .478, .677 of
 the best passage alone. Around these three constants the mean is flat: .646 to .657 for weights from
 .75 to 1.5, powers from 1.5 to 2.5 and article weights from .2 to .5, against .656."""
-HEAD_SHARE = 0.85
-"""The head of a story is shown for its copies down to this share of the best copy's score. Copies cut
-their passages at other places, which moves scores by a tenth; a missing paragraph moves them more."""
 RRF_K = 60
 """The constant of Cormack, Clarke and Büttcher, SIGIR 2009."""
 
@@ -50,11 +47,15 @@ def reciprocal_rank_fusion(cosines: Scores, bm25: Scores) -> Scores:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An article among the candidates: its score, and its passages as positions, best first."""
+    """An article among the candidates: its score, and its passages as positions, best first.
+
+    `head` is the group of the article that heads its story, where copies were collapsed.
+    """
 
     article: int
     score: float
     passages: tuple[int, ...]
+    head: "Group | None" = None
 
 
 def group_by_article(scores: Scores, articles: Numbers, article_scores: Mapping[int, float]) -> list[Group]:
@@ -73,17 +74,17 @@ def group_by_article(scores: Scores, articles: Numbers, article_scores: Mapping[
 
 
 def collapsed(groups: Sequence[Group], stories: Mapping[int, int]) -> list[Group]:
-    """One group a story, in the order of `groups` (best first) and with the score of its best copy.
+    """The best copy of each story, in the order of `groups` (best first).
 
-    `stories` gives the article at the head of each article's story. The head stands for its copies
-    unless it matches notably worse than the best of them: a copy may hold a paragraph of its own.
+    `stories` gives the article at the head of each article's story. Where that is another article than
+    the best copy and among the candidates, the group carries the head's.
     """
     best: dict[int, Group] = {}
     for group in groups:
         story = stories[group.article]
         first = best.setdefault(story, group)
-        if group.article == story and group.score >= HEAD_SHARE * first.score:
-            best[story] = replace(group, score=first.score)
+        if group.article == story and first is not group:
+            best[story] = replace(first, head=group)
     return list(best.values())
 
 

@@ -159,3 +159,12 @@ def test_the_page_folds_copies_on_request_and_lists_them(client) -> None:
     assert ">Headline of reprint</a>, Gazette, 20 August 2025, 12:00" in folded
     assert "2 other copies of this story" in client.get("/article/wire").text
     assert "other cop" not in client.get("/article/other").text
+
+
+def test_what_only_a_copy_tells_is_shown_in_the_copy(wires: Path, load: Load) -> None:
+    local = record("local", [*story(1), *story(60)[:9]], "2025-08-21", source="Free Sheet")
+    add(wires, more(wires, local), load)
+    engine = Engine.open(wires, lambda _: FakeEncoder())
+    own, common = (engine.search(words, collapse="story").hits[0].article.id for words in (story(60)[5], story(1)[2]))
+    engine.close()
+    assert (own, common) == ("local", "wire")
