@@ -26,12 +26,14 @@ from pathlib import Path
 
 from memory import DEFAULT, RandomEncoder
 
-from index.article import from_record
+from index.article import Article
 from index.build import add, rebuild
 from index.catalog import Catalog
 from index.check import problems
 from index.encoder import Matrix
 from index.generation import live_generation
+from index.reading.files import documents
+from index.reading.pool import read_all
 
 SECONDS_A_PASSAGE = 0.0005
 """Slow enough that most kills fall into the embedding, as they would with a real model."""
@@ -99,8 +101,8 @@ def measure(kind: str, corpus: Path, moments: Sequence[float], folder: Path) -> 
     assert last is not None
     with closing(Catalog.snapshot(live_generation(root).catalog)) as catalog:
         stored = {article.id: article for article in catalog.all_articles()}
-    with corpus.open(encoding="utf-8") as lines:
-        wanted = {article.id: article for article in (from_record(json.loads(line)) for line in lines)}
+    contents = (item.content for item in read_all(documents([str(corpus)]), workers=0))
+    wanted = {article.id: article for article in contents if isinstance(article, Article)}
     embedded = Counter(log.read_text("utf-8").split())
     return {
         "kind": kind, "articles": len(wanted), "kills": len(moments) - ended, "finished before the kill": ended,
