@@ -283,7 +283,8 @@ def _check_model(model: str | None) -> None:
 
 def _tell(report: "Report", done: str, *, as_json: bool, quiet: bool, strict: bool) -> None:
     if as_json:
-        write_json(asdict(report))
+        set_aside = [{"source": document.source, "reason": document.reason} for document in report.set_aside]
+        write_json({**asdict(report), "set_aside": set_aside})
     elif not quiet:
         click.echo(
             f"{done} {counted(report.articles, 'article')} in {counted(report.passages, 'passage')}"

@@ -154,3 +154,15 @@ def test_without_a_command_help_is_shown(dateline):
     status, _, err = dateline()
     assert status == 2
     assert "Commands:" in err
+
+
+def test_the_report_names_what_was_set_aside_and_stats_list_it(dateline, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.txt").write_text("Lobster landings fall\n\nLobster landings fell this year.\n", "utf-8")
+    (folder / "empty.html").touch()
+    _, out, _ = dateline("rebuild", folder, "--json")
+    aside = {"source": str(folder / "empty.html"), "reason": "empty"}
+    assert json.loads(out)["set_aside"] == [aside]
+    assert dateline("stats", "--set-aside")[1] == f"{aside['source']}: empty\n"
+    assert json.loads(dateline("stats", "--set-aside", "--json")[1]) == [{**aside, "origin": aside["source"]}]
