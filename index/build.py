@@ -10,7 +10,7 @@ from pathlib import Path
 from index.article import Receipt, SetAside
 from index.catalog import Catalog
 from index.derived import bring_in_step, put_right
-from index.encoder import LoadEncoder, ModelIdentity, matching_encoder
+from index.encoder import EncoderOnDemand, LoadEncoder, ModelIdentity
 from index.errors import DatelineError, IndexDamaged, IndexingError, IndexMissing, IndexOutdated, UsageError
 from index.fetching import FetchSettings, documents_from_web
 from index.generation import (
@@ -117,7 +117,7 @@ def add(
 
     `retry` reads again what was set aside before. An article is safe once its batch is stored, even
     if the run is killed afterwards. Raises IndexMissing when there is no index and ModelError when
-    its model cannot be had.
+    its model is needed and cannot be had.
     """
     tally, progress = Tally(), progress or Silent()
     with writer_lock(root), ExitStack() as open_files:
@@ -127,7 +127,7 @@ def add(
         open_files.callback(catalog.close)
         began = now()
         again = _origins_set_aside(catalog) if retry else []
-        encoder = matching_encoder(manifest.model, load_encoder)
+        encoder = EncoderOnDemand(manifest.model, load_encoder)
         items = _items([*sources, *again], catalog, intake or Intake())
         try:
             ingest(items, catalog, [], encoder, manifest.passage_settings, tally, progress)

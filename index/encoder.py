@@ -80,6 +80,33 @@ def matching_encoder(model: ModelIdentity, load_encoder: LoadEncoder) -> Encoder
     return encoder
 
 
+class EncoderOnDemand:
+    """The encoder that made an index, loaded when the first passage has to be embedded.
+
+    Most runs over an unchanged feed embed nothing, and a model takes seconds to load.
+    """
+
+    def __init__(self, model: ModelIdentity, load_encoder: LoadEncoder) -> None:
+        self.identity = model
+        self._load = load_encoder
+        self._encoder: Encoder | None = None
+
+    def encode_passages(self, texts: Sequence[str]) -> Matrix:
+        """One unit-length row for each text. Raises ModelError when the index's model cannot be had."""
+        if not texts:
+            return np.empty((0, self.identity.dimension), dtype=np.float32)
+        return self._loaded().encode_passages(texts)
+
+    def encode_query(self, text: str) -> Matrix:
+        """One unit-length vector. Raises ModelError when the index's model cannot be had."""
+        return self._loaded().encode_query(text)
+
+    def _loaded(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = matching_encoder(self.identity, self._load)
+        return self._encoder
+
+
 class SentenceTransformerEncoder:
     """A SentenceTransformer with its own query and document prompts."""
 

@@ -72,6 +72,13 @@ def test_an_unchanged_feed_costs_one_request_and_no_embedding(
     assert (asked, report.articles, encoder.encoded) == (["/feed.xml"], 0, [])
 
 
+def test_an_unchanged_feed_does_not_even_load_the_model(root: Path, site: Site, load: Load) -> None:
+    run(root, site, load)
+    asked: list[str | None] = []
+    run(root, site, lambda name: asked.append(name) or load(name))
+    assert asked == []
+
+
 def test_of_a_changed_feed_only_what_is_new_or_changed_is_fetched_and_embedded(
     root: Path, site: Site, load: Load, encoder: FakeEncoder
 ) -> None:
