@@ -38,7 +38,10 @@ def vectors_in_step(catalog: Catalog, vectors: Vectors, numbers: Numbers, manife
 def terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> Terms:
     """`terms` holding exactly the passages `numbers` (ascending) of the catalog, committed."""
     present = terms.numbers()
-    terms.remove(np.setdiff1d(present, numbers).tolist())
+    left_over, missing = np.setdiff1d(present, numbers), np.setdiff1d(numbers, present)
+    if not len(left_over) and not len(missing):
+        return terms  # an empty commit would still write, and a kill right after it would look like damage
+    terms.remove(left_over.tolist())
     terms.add(
         TermDocument(
             number=passage.number,
@@ -48,7 +51,7 @@ def terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> Terms:
             authors=article.authors,
             language=article.language or "",
         )
-        for passage, article in catalog.each_passage(np.setdiff1d(numbers, present))
+        for passage, article in catalog.each_passage(missing)
     )
     terms.commit()
     return terms

@@ -151,6 +151,15 @@ def test_a_change_of_metadata_costs_no_embedding(root: Path, load: Load, encoder
         assert len(store.search_lexical(["sandbank"], 5, scope)) == scope.articles == 1
 
 
+def test_an_add_of_nothing_new_writes_no_derived_file(root: Path, load: Load) -> None:
+    # What is written anew and not yet sealed when a kill comes would look like damage.
+    layout = live_generation(root)
+    before = {path: path.stat().st_mtime_ns for path in [layout.vectors, *layout.terms.iterdir()]}
+    add(root, source(root, FERRY), load)
+    add(root, source(root, FERRY), load)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
 @pytest.mark.parametrize("batch", [1, 256])
 @pytest.mark.parametrize("fill", [rebuild, add])
 def test_of_the_same_id_twice_the_last_wins(
