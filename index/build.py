@@ -211,7 +211,8 @@ def _empty_generation(root: Path, model: ModelIdentity) -> tuple[Layout, Catalog
                 catalog = Catalog.open(layout.catalog)
                 catalog.keep_only_vectors()
                 layout.vectors.unlink(missing_ok=True)
-                shutil.rmtree(layout.terms, ignore_errors=True)
+                for terms in (layout.terms, layout.article_terms):
+                    shutil.rmtree(terms, ignore_errors=True)
                 return layout, catalog
         except (IndexDamaged, IndexOutdated):
             continue

@@ -35,6 +35,7 @@ _STORED_VECTOR = np.dtype("<f2")
 # SQLite's default limit on bound values is 32,766.
 _ROWS_A_QUERY = 10_000
 _PASSAGES_A_PART = 2_000
+_ARTICLES_A_PART = 200
 # Passage numbers of a generation begin at a random multiple of this, so that a derived file of
 # another generation shares no number with this one and cannot be mistaken for its own.
 _NUMBERS_A_GENERATION = 2**32
@@ -282,6 +283,24 @@ class Catalog:
             articles = self.articles(sorted({passage.article for passage in passages.values()}))
             for number in part:
                 yield passages[number], articles[passages[number].article]
+
+    def each_article(self, numbers: Numbers) -> Iterator[tuple[int, Article]]:
+        """These articles by number; memory stays flat."""
+        for start in range(0, len(numbers), _ARTICLES_A_PART):
+            yield from self.articles(numbers[start : start + _ARTICLES_A_PART].tolist()).items()
+
+    def at_host(self, host: str) -> Numbers:
+        """The articles whose address is at this host or below it, ascending."""
+        rows = self._connection.execute(
+            "SELECT number FROM articles WHERE address LIKE ?1 OR address LIKE ?2 ORDER BY number",
+            (f"https://{host}/%", f"https://%.{host}/%"),
+        )
+        return np.fromiter((number for (number,) in rows), dtype=np.int64)
+
+    def article_numbers(self) -> Numbers:
+        """The numbers of all articles, ascending."""
+        rows = self._connection.execute("SELECT number FROM articles ORDER BY number")
+        return np.fromiter((number for (number,) in rows), dtype=np.int64)
 
     def numbers(self) -> Numbers:
         """The numbers of all passages, ascending."""

@@ -9,7 +9,7 @@ from index.derived import bring_in_step
 from index.errors import IndexDamaged
 from index.generation import Layout, Manifest, changed_files, live_generation, load_manifest, writer_lock
 from index.terms import Terms
-from index.vectors import Vectors
+from index.vectors import Numbers, Vectors
 
 
 def problems(root: Path) -> list[str]:
@@ -24,7 +24,11 @@ def problems(root: Path) -> list[str]:
         changed = [f"{name} is not the file that was written" for name in changed_files(layout, manifest)]
         if found := catalog.problems() + changed:
             return found
-        return _vector_problems(catalog, layout, manifest) + _term_problems(catalog, layout)
+        return [
+            *_vector_problems(catalog, layout, manifest),
+            *_term_problems(layout.terms, "passages", catalog.numbers()),
+            *_term_problems(layout.article_terms, "articles", catalog.article_numbers()),
+        ]
     finally:
         catalog.close()
 
@@ -63,12 +67,12 @@ def _vector_problems(catalog: Catalog, layout: Layout, manifest: Manifest) -> li
     return [] if same else [f"{layout.vectors.name} holds other vectors than the catalog"]
 
 
-def _term_problems(catalog: Catalog, layout: Layout) -> list[str]:
+def _term_problems(terms: Path, what: str, stored: Numbers) -> list[str]:
     try:
-        present = Terms.open(layout.terms).numbers()
+        present = Terms.open(terms).numbers()
     except IndexDamaged as error:
         return [str(error)]
     except (TypeError, ValueError) as error:  # what damaged fields look like to the library
-        return [f"{layout.terms.name} cannot be read ({error})"]
-    differing = len(np.setxor1d(present, catalog.numbers()))
-    return [f"{differing} passages differ between the terms and the catalog"] if differing else []
+        return [f"{terms.name} cannot be read ({error})"]
+    differing = len(np.setxor1d(present, stored))
+    return [f"{differing} {what} differ between {terms.name} and the catalog"] if differing else []

@@ -74,6 +74,18 @@ def written_moment(text: str, *, day_first: bool = False) -> str | None:
     return None
 
 
+def spoken_moment(words: str, language: str, today: date) -> tuple[date, str] | None:
+    """A day within the moment, and how long the moment is: "day", "week", "month" or "year".
+
+    What could be past or future is the latest one that is not after today.
+    """
+    from dateparser.date import DateDataParser
+
+    settings = {"RELATIVE_BASE": datetime(today.year, today.month, today.day), "PREFER_DATES_FROM": "past"}
+    read = DateDataParser(languages=[language], settings=settings).get_date_data(words)
+    return (read.date_obj.date(), read.period) if read.date_obj else None
+
+
 def _without_us_zone(text: str) -> tuple[str, ZoneInfo | None]:
     """`text` without "ET" or its like, which is standard or daylight time as the season has it."""
     match = _US_ZONE.search(text)

@@ -1,13 +1,14 @@
 """Bringing vectors and terms in step with the catalog.
 
-A passage number is never used twice and its passage never changes, so a derived index is in step
+No number of a passage or an article is used twice and what it names never changes, so a derived index is in step
 exactly when it holds the catalog's numbers: what is missing is added, what is left over is dropped.
 The same few lines build an index from nothing, catch up after a crash and repair damage.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -37,22 +38,39 @@ def vectors_in_step(catalog: Catalog, vectors: Vectors, numbers: Numbers, manife
 
 def terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> Terms:
     """`terms` holding exactly the passages `numbers` (ascending) of the catalog, committed."""
+
+    def documents(missing: Numbers) -> Iterator[TermDocument]:
+        for passage, article in catalog.each_passage(missing):
+            yield TermDocument(
+                number=passage.number,
+                text=f"{article.title}\n{article.text[passage.start : passage.end]}",
+                day=day_ordinal(article.day),
+                source=article.source or "",
+                authors=article.authors,
+                language=article.language or "",
+                title=article.title,
+            )
+
+    return _in_step(terms, numbers, documents)
+
+
+def article_terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> Terms:
+    """`terms` holding exactly the articles `numbers` (ascending) of the catalog as wholes, committed."""
+
+    def documents(missing: Numbers) -> Iterator[TermDocument]:
+        for number, article in catalog.each_article(missing):
+            yield TermDocument(number, f"{article.title}\n{article.text}")
+
+    return _in_step(terms, numbers, documents)
+
+
+def _in_step(terms: Terms, numbers: Numbers, documents: Callable[[Numbers], Iterator[TermDocument]]) -> Terms:
     present = terms.numbers()
     left_over, missing = np.setdiff1d(present, numbers), np.setdiff1d(numbers, present)
     if not len(left_over) and not len(missing):
         return terms  # an empty commit would still write, and a kill right after it would look like damage
     terms.remove(left_over.tolist())
-    terms.add(
-        TermDocument(
-            number=passage.number,
-            text=f"{article.title}\n{article.text[passage.start : passage.end]}",
-            day=day_ordinal(article.day),
-            source=article.source or "",
-            authors=article.authors,
-            language=article.language or "",
-        )
-        for passage, article in catalog.each_passage(missing)
-    )
+    terms.add(documents(missing))
     terms.commit()
     return terms
 
@@ -66,7 +84,8 @@ def bring_in_step(layout: Layout, *, afresh: bool = False) -> Manifest:
     catalog = Catalog.open(layout.catalog)
     try:
         counts, numbers = catalog.counts(), catalog.numbers()
-        terms_in_step(catalog, _open_or_create(layout, afresh=afresh), numbers)
+        terms_in_step(catalog, _open_or_create(layout.terms, afresh=afresh), numbers)
+        article_terms_in_step(catalog, _open_or_create(layout.article_terms, afresh=afresh), catalog.article_numbers())
         if afresh or _lags(layout, numbers, manifest.model.dimension):
             _write_vectors(catalog, layout, numbers, manifest.model.dimension)
         manifest = sealed(manifest, layout, articles=counts.articles, passages=counts.passages, change=counts.change)
@@ -92,13 +111,13 @@ def put_right(layout: Layout) -> Manifest:
     return manifest if change == manifest.change else bring_in_step(layout)
 
 
-def _open_or_create(layout: Layout, *, afresh: bool) -> Terms:
+def _open_or_create(folder: Path, *, afresh: bool) -> Terms:
     if not afresh:
         try:
-            return Terms.open(layout.terms)
+            return Terms.open(folder)
         except IndexDamaged:
             pass
-    return Terms.create(layout.terms)
+    return Terms.create(folder)
 
 
 def _lags(layout: Layout, numbers: Numbers, dimension: int) -> bool:

@@ -1,4 +1,4 @@
-"""Turning text into embeddings. The one module that knows sentence-transformers.
+"""Turning text into embeddings. Only search/rerank.py knows sentence-transformers too.
 
 `Encoder` is a Protocol, so that tests and other runtimes need no model. The default model's weights
 come inside a Python package: loading it opens no network connection, and neither does loading any
@@ -64,6 +64,9 @@ class Encoder(Protocol):
     def encode_query(self, text: str) -> Matrix:
         """One unit-length vector: shape (dimension,)."""
 
+    def knows(self, word: str) -> bool:
+        """Whether this is a word to the model, and no slip of the pen, whether or not the corpus has it."""
+
 
 LoadEncoder = Callable[[str | None], Encoder]
 """Makes the encoder of the model with this name, or the default one."""
@@ -101,6 +104,10 @@ class EncoderOnDemand:
         """One unit-length vector. Raises ModelError when the index's model cannot be had."""
         return self._loaded().encode_query(text)
 
+    def knows(self, word: str) -> bool:
+        """Whether this is a word to the model. Raises ModelError when the index's model cannot be had."""
+        return self._loaded().knows(word)
+
     def _loaded(self) -> Encoder:
         if self._encoder is None:
             self._encoder = matching_encoder(self.identity, self._load)
@@ -133,6 +140,12 @@ class SentenceTransformerEncoder:
             return np.empty((0, self._identity.dimension), dtype=np.float32)
         with self._lock:
             return _as_matrix(self._model.encode_document(list(texts), **_ENCODE_OPTIONS))
+
+    def knows(self, word: str) -> bool:
+        """Whether the tokenizer has the word in one piece: the common words of its language."""
+        with self._lock:
+            pieces = self._model.tokenizer.tokenize(word)
+        return len(pieces) == 1 and pieces[0] != self._model.tokenizer.unk_token
 
     def encode_query(self, text: str) -> Matrix:
         """One unit-length vector: shape (dimension,)."""

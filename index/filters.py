@@ -10,7 +10,8 @@ class Filters:
     Days are ISO dates, both ends included; an article without a date lies in no period. Names are
     compared without regard to case. A language matches its regional variants: "en" finds "en-CA".
     Each of `phrases` must stand in the passage, word for word but for endings; none of `excluded`
-    (words or phrases) may stand anywhere in the article.
+    (words or phrases) may stand anywhere in the article. Each of `title` (words or phrases) must stand
+    in the article's title.
     """
 
     first_day: str | None = None
@@ -21,6 +22,7 @@ class Filters:
     languages: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    title: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Filters()

@@ -3,7 +3,7 @@
     INDEX/CURRENT                        the id of the live generation, one line
     INDEX/LOCK, INDEX/LOCK.holder        one writer at a time, and who it is
     INDEX/generations/<id>/manifest.json what the generation is and with what it was made
-    INDEX/generations/<id>/catalog.sqlite, vectors.faiss, terms/
+    INDEX/generations/<id>/catalog.sqlite, vectors.faiss, terms/, article-terms/
 
 A generation is written beside the live one; renaming CURRENT makes it live. The one before stays
 until the next success.
@@ -84,8 +84,13 @@ class Layout:
 
     @property
     def terms(self) -> Path:
-        """tantivy, derived."""
+        """The words of passages, derived."""
         return self.folder / "terms"
+
+    @property
+    def article_terms(self) -> Path:
+        """The words of whole articles, derived."""
+        return self.folder / "article-terms"
 
 
 def new_generation(root: Path) -> Layout:
@@ -125,7 +130,7 @@ def other_generations(root: Path, *, including_live: bool = False) -> list[Layou
 def go_live(root: Path, layout: Layout) -> None:
     """Switches to `layout` atomically and drops all but it and the generation that was live."""
     before = live_id(root)
-    for folder in (layout.terms, layout.folder, _generations(root)):
+    for folder in (layout.terms, layout.article_terms, layout.folder, _generations(root)):
         _sync_folder(folder)
     write_durably(root / "CURRENT", f"{layout.folder.name}\n")
     for other in other_generations(root):
@@ -202,8 +207,9 @@ def changed_files(layout: Layout, manifest: Manifest) -> list[str]:
 
 
 def _derived_files(layout: Layout) -> list[Path]:
-    terms = (path for path in sorted(layout.terms.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return [layout.vectors, *(path for path in terms if path.suffix != ".lock")]
+    found = (path for folder in (layout.terms, layout.article_terms) for path in sorted(folder.iterdir()))
+    terms = (path for path in found if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock")
+    return [layout.vectors, *terms]
 
 
 def file_sha256(path: Path) -> str:

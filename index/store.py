@@ -5,8 +5,8 @@ know nothing of files. `EmbeddedStore` is one generation on this machine's disk.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from index.article import Article, Copy, Passage
 from index.catalog import Catalog, Counts, PassageColumns
-from index.derived import bring_in_step, terms_in_step, vectors_in_step
+from index.derived import article_terms_in_step, bring_in_step, terms_in_step, vectors_in_step
 from index.encoder import Matrix, ModelIdentity
 from index.errors import IndexDamaged, IndexLocked
-from index.filters import Filters, same_language, same_name
+from index.filters import Filters
 from index.generation import Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
-from index.terms import Clause, Terms, analyse
-from index.vectors import Mask, Numbers, Vectors
+from index.scope import Scope, scope_of
+from index.terms import K1, Terms, Word, day_ordinal
+from index.vectors import Numbers, Vectors
 
 log = logging.getLogger(__name__)
 
 # A reader that opens while a rebuild goes live may find its generation gone; the next is there.
 _OPEN_ATTEMPTS = 3
-_NO_NAME = ("\0",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +42,32 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """The passages that filters leave: what a store needs to search only those.
-
-    `passages` and `articles` count what is left; `unknown` lists filter values that name nothing.
-    """
-
-    mask: Mask | None
-    clauses: tuple[Clause, ...]
-    passages: int
-    articles: int
-    unknown: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ArticleFacts:
     """What grouping and facets need of an article without its text."""
 
     day: str | None
     source: str | None
+    authors: tuple[str, ...]
+    language: str | None
+
+
+class Vocabulary(Sized, Protocol):
+    """The words of the corpus, over all passages."""
+
+    def idf(self, stem: str) -> float:
+        """Inverse document frequency of a stem."""
+
+    def frequency(self, stem: str) -> int:
+        """In how many passages a stem occurs."""
+
+    def known(self, word: str) -> int:
+        """In how many passages a word occurs as it is spelled."""
+
+    def near(self, word: str, distance: int) -> Mapping[str, int]:
+        """Words at most `distance` slips away, and about how many passages have each."""
+
+    def matching(self, stems: Sequence[str]) -> Numbers:
+        """The passages in which these stems stand side by side."""
 
 
 class Store(Protocol):
@@ -80,29 +87,57 @@ class Store(Protocol):
     def search_dense(self, query: Matrix, size: int, scope: Scope) -> Candidates:
         """The passages in scope nearest to `query`: min(size, scope.passages) of them, exactly."""
 
-    def search_lexical(self, stems: Sequence[str], size: int, scope: Scope) -> Candidates:
-        """The passages in scope with the highest BM25; only those in which a stem occurs."""
+    def search_lexical(self, words: Sequence[Word], size: int, scope: Scope) -> Candidates:
+        """The passages in scope with the highest BM25; only those in which a word occurs."""
 
-    def cosines(self, query: Matrix, numbers: Numbers) -> Matrix:
-        """Cosine with `query` of each of these passages."""
+    def newest(self, scope: Scope) -> Numbers:
+        """The first passage in scope of each article, newest article first, those without a date last."""
 
-    def bm25(self, stems: Sequence[str], numbers: Numbers) -> Matrix:
+    def similar(self, article: int, size: int) -> Candidates:
+        """The articles nearest to this one in meaning, and their cosines; not it nor copies of it."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the corpus."""
+
+    def cosines(self, vector: Matrix, numbers: Numbers) -> Matrix:
+        """Cosine with `vector` of each of these passages."""
+
+    def vectors(self, numbers: Numbers) -> Matrix:
+        """The embeddings of these passages, one a row."""
+
+    def bm25(self, words: Sequence[Word], numbers: Numbers) -> Matrix:
         """BM25 of each of these passages."""
 
-    def idf(self, stem: str) -> float:
-        """Inverse document frequency of a stem among passages."""
+    def ideal_bm25(self, words: Sequence[Word]) -> float:
+        """The BM25 of a passage that matched every word fully."""
 
-    def ideal_bm25(self, stems: Sequence[str]) -> float:
-        """The BM25 of a passage that matched every stem fully."""
+    def pairs(self, pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matrix:
+        """For each of these passages the information of the pairs of stems that stand side by side in it."""
 
     def article_numbers(self, numbers: Numbers) -> Numbers:
         """The article of each of these passages."""
 
-    def article_cosines(self, query: Matrix, articles: Numbers) -> Matrix:
-        """Cosine with `query` of the mean of each article's passages."""
+    def places(self, numbers: Numbers) -> Numbers:
+        """The place of each of these passages in its article, from 0."""
+
+    def article_cosines(self, vector: Matrix, articles: Numbers) -> Matrix:
+        """Cosine with `vector` of the mean of each article's passages."""
+
+    def article_bm25(self, words: Sequence[Word], articles: Numbers) -> Matrix:
+        """BM25 of each of these articles as wholes."""
+
+    def ideal_article_bm25(self, words: Sequence[Word]) -> float:
+        """The BM25 of an article that matched every word fully."""
+
+    def article_coverage(self, words: Sequence[Word], articles: Numbers) -> Matrix:
+        """The share of the words' information that occurs in each of these articles, from 0 to 1."""
+
+    def days(self, articles: Numbers) -> Matrix:
+        """The day of each article as a proleptic ordinal, NaN where it is not known."""
 
     def facts(self, article: int) -> ArticleFacts:
-        """Day and source of an article, by number."""
+        """What facets count of an article, by number."""
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
@@ -142,11 +177,17 @@ class EmbeddedStore:
             self._vectors = vectors_in_step(
                 self._catalog, _load_vectors(layout, manifest), self._columns.numbers, manifest
             )
-            self._terms, self.in_step = self._open_terms()
+            self._terms = _open_terms(layout.terms)
+            self._article_terms = _open_terms(layout.article_terms)
+            self.in_step = self._is_whole()
         except BaseException:
             self._catalog.close()
             raise
+        # An article's passages were stored together, so they stand together.
+        positions = self._columns.article_positions
+        self._first_passages = np.searchsorted(positions, np.arange(len(self._columns.article_numbers)))
         self._article_vectors = _article_means(self._vectors, self._columns)
+        self._days = np.array([day_ordinal(day) or np.nan for day in self._columns.days], dtype=np.float32)
         self._article_position = {number: at for at, number in enumerate(self._columns.article_numbers.tolist())}
 
     @classmethod
@@ -195,31 +236,19 @@ class EmbeddedStore:
 
     def scope(self, filters: Filters) -> Scope:
         """The passages that `filters` leave."""
-        if not filters:
-            return Scope(None, (), len(self._columns.numbers), len(self._columns.article_numbers))
-        exact, unknown = self._stored_names(filters)
-        articles = self._article_mask(exact)
-        for words in map(_stems, filters.excluded):
-            articles[self._positions_with(words)] = False
-        mask = articles[self._columns.article_positions]
-        for words in map(_stems, filters.phrases):
-            if words:
-                mask &= np.isin(self._columns.numbers, self._terms.matching(words))
-        left = np.unique(self._columns.article_positions[mask])
-        clauses = tuple(self._terms.clauses(exact)) if mask.any() else ()
-        return Scope(mask, clauses, int(mask.sum()), len(left), unknown)
+        return scope_of(filters, self._columns, self._terms, self._catalog.at_host)
 
     def search_dense(self, query: Matrix, size: int, scope: Scope) -> Candidates:
         """The passages in scope nearest to `query`: min(size, scope.passages) of them, exactly."""
         return Candidates(*self._vectors.search(query, size, scope.mask))
 
-    def search_lexical(self, stems: Sequence[str], size: int, scope: Scope) -> Candidates:
-        """The passages in scope with the highest BM25; only those in which a stem occurs."""
-        if not stems or not scope.passages:
+    def search_lexical(self, words: Sequence[Word], size: int, scope: Scope) -> Candidates:
+        """The passages in scope with the highest BM25; only those in which a word occurs."""
+        if not words or not scope.passages:
             return Candidates(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
         asked = size
         while True:
-            found = Candidates(*self._terms.search(stems, asked, scope.clauses))
+            found = Candidates(*self._terms.search(words, asked, scope.clauses))
             kept = self._in_scope(found, scope)
             # Phrases and excluded words are not among the clauses, nor is what a writer has just
             # added: ask for more until enough is left.
@@ -227,35 +256,85 @@ class EmbeddedStore:
                 return Candidates(kept.numbers[:size], kept.scores[:size])
             asked *= 4
 
-    def cosines(self, query: Matrix, numbers: Numbers) -> Matrix:
-        """Cosine with `query` of each of these passages."""
-        return self._vectors.cosines(query, numbers)
+    def newest(self, scope: Scope) -> Numbers:
+        """The first passage in scope of each article, newest article first, those without a date last."""
+        positions = self._columns.article_positions
+        inside = np.arange(len(positions)) if scope.mask is None else np.flatnonzero(scope.mask)
+        articles, firsts = np.unique(positions[inside], return_index=True)
+        days = np.nan_to_num(self._days[articles], nan=-1)
+        return self._columns.numbers[inside[firsts[np.lexsort((-articles, -days))]]]
 
-    def bm25(self, stems: Sequence[str], numbers: Numbers) -> Matrix:
+    def similar(self, article: int, size: int) -> Candidates:
+        """The articles nearest to this one in meaning, and their cosines; not it nor copies of it."""
+        at = self._article_position[article]
+        cosines = self._article_vectors @ self._article_vectors[at]
+        cosines[self._columns.stories == self._columns.stories[at]] = -np.inf
+        cosines[at] = -np.inf
+        best = np.argsort(-cosines, kind="stable")[:size]
+        best = best[np.isfinite(cosines[best])]
+        return Candidates(self._columns.article_numbers[best], cosines[best])
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the corpus."""
+        return self._terms
+
+    def cosines(self, vector: Matrix, numbers: Numbers) -> Matrix:
+        """Cosine with `vector` of each of these passages."""
+        return self._vectors.cosines(vector, numbers)
+
+    def vectors(self, numbers: Numbers) -> Matrix:
+        """The embeddings of these passages, one a row."""
+        return self._vectors.rows(numbers)
+
+    def bm25(self, words: Sequence[Word], numbers: Numbers) -> Matrix:
         """BM25 of each of these passages."""
-        return self._terms.scores(stems, numbers)
+        return self._terms.scores(words, numbers)
 
-    def idf(self, stem: str) -> float:
-        """Inverse document frequency of a stem among passages."""
-        return self._terms.idf(stem)
+    def ideal_bm25(self, words: Sequence[Word]) -> float:
+        """The BM25 of a passage that matched every word fully."""
+        return self._terms.ideal(words)
 
-    def ideal_bm25(self, stems: Sequence[str]) -> float:
-        """The BM25 of a passage that matched every stem fully."""
-        return self._terms.ideal(stems)
+    def pairs(self, pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matrix:
+        """For each of these passages the information of the pairs of stems that stand side by side in it."""
+        return self._terms.pairs(pairs, numbers)
 
     def article_numbers(self, numbers: Numbers) -> Numbers:
         """The article of each of these passages."""
         at = np.searchsorted(self._columns.numbers, numbers)
         return self._columns.article_numbers[self._columns.article_positions[at]]
 
-    def article_cosines(self, query: Matrix, articles: Numbers) -> Matrix:
-        """Cosine with `query` of the mean of each article's passages."""
-        return self._article_vectors[np.searchsorted(self._columns.article_numbers, articles)] @ query
+    def places(self, numbers: Numbers) -> Numbers:
+        """The place of each of these passages in its article, from 0."""
+        at = np.searchsorted(self._columns.numbers, numbers)
+        return at - self._first_passages[self._columns.article_positions[at]]
+
+    def article_cosines(self, vector: Matrix, articles: Numbers) -> Matrix:
+        """Cosine with `vector` of the mean of each article's passages."""
+        return self._article_vectors[self._article_positions(articles)] @ vector
+
+    def article_bm25(self, words: Sequence[Word], articles: Numbers) -> Matrix:
+        """BM25 of each of these articles as wholes."""
+        return self._article_terms.scores(words, articles)
+
+    def ideal_article_bm25(self, words: Sequence[Word]) -> float:
+        """The BM25 of an article that matched every word fully."""
+        return self._article_terms.ideal(words)
+
+    def article_coverage(self, words: Sequence[Word], articles: Numbers) -> Matrix:
+        """The share of the words' information that occurs in each of these articles, from 0 to 1."""
+        whole = self._article_terms.ideal(words) / (K1 + 1)
+        found = self._article_terms.coverage(words, articles)
+        return np.minimum(found / whole, 1) if whole else found
+
+    def days(self, articles: Numbers) -> Matrix:
+        """The day of each article as a proleptic ordinal, NaN where it is not known."""
+        return self._days[self._article_positions(articles)]
 
     def facts(self, article: int) -> ArticleFacts:
-        """Day and source of an article, by number."""
-        at = self._article_position[article]
-        return ArticleFacts(self._columns.days[at], self._columns.sources[at])
+        """What facets count of an article, by number."""
+        at, columns = self._article_position[article], self._columns
+        return ArticleFacts(columns.days[at], columns.sources[at], columns.authors[at], columns.languages[at])
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
@@ -289,78 +368,37 @@ class EmbeddedStore:
         """Lets go of files."""
         self._catalog.close()
 
-    def _open_terms(self) -> tuple[Terms, bool]:
-        try:
-            terms = Terms.open(self.layout.terms)
-        except (IndexDamaged, PermissionError) as error:
-            log.warning("%s", error)
-            return Terms.create(None), False
-        return terms, self._is_whole(terms)
-
-    def _is_whole(self, terms: Terms) -> bool:
+    def _is_whole(self) -> bool:
         """Whether the terms are those that were sealed with this catalog: a quick look, no reading through."""
-        numbers = self._columns.numbers
-        sealed = self.manifest.change == self._counts.change and len(terms) == len(numbers)
-        sealed = sealed and not missing_files(self.layout, self.manifest)
+        numbers, articles = self._columns.numbers, self._columns.article_numbers
+        if self.manifest.change != self._counts.change or missing_files(self.layout, self.manifest):
+            return False
+        if len(self._terms) != len(numbers) or len(self._article_terms) != len(articles):
+            return False
         # Numbers of another generation lie elsewhere.
-        return sealed and (not len(numbers) or (terms.holds(int(numbers[0])) and terms.holds(int(numbers[-1]))))
+        return not len(numbers) or (self._terms.holds(int(numbers[0])) and self._terms.holds(int(numbers[-1])))
 
     def _with_terms_in_memory(self) -> Self:
         self._terms = terms_in_step(self._catalog, Terms.create(None), self._columns.numbers)
+        articles = self._columns.article_numbers
+        self._article_terms = article_terms_in_step(self._catalog, Terms.create(None), articles)
         return self
+
+    def _article_positions(self, articles: Numbers) -> NDArray[np.intp]:
+        return np.searchsorted(self._columns.article_numbers, articles)
 
     def _in_scope(self, found: Candidates, scope: Scope) -> Candidates:
         positions, known = self._vectors.positions(found.numbers)
         kept = known if scope.mask is None else known & scope.mask[positions]
         return Candidates(found.numbers[kept], found.scores[kept])
 
-    def _positions_with(self, words: Sequence[str]) -> NDArray[np.intp]:
-        """Positions of the articles in which these words stand side by side."""
-        if not words:
-            return np.empty(0, dtype=np.intp)
-        found = np.isin(self._columns.numbers, self._terms.matching(words))
-        return self._columns.article_positions[found]
 
-    def _stored_names(self, filters: Filters) -> tuple[Filters, tuple[str, ...]]:
-        """`filters` with every name as it is stored, and the names that nothing has."""
-        columns = self._columns
-        sources, languages = _distinct(columns.sources), _distinct(columns.languages)
-        authors = _distinct([name for names in columns.authors for name in names] if filters.authors else [])
-        unknown: list[str] = []
-
-        def named(wanted: tuple[str, ...], stored: list[str], same: Callable[[str, str], bool]) -> tuple[str, ...]:
-            unknown.extend(asked for asked in wanted if not any(same(asked, value) for value in stored))
-            found = tuple(value for value in stored if any(same(asked, value) for asked in wanted))
-            # A name that nothing has must leave nothing, not everything.
-            return found or (_NO_NAME if wanted else ())
-
-        excluded = named(filters.excluded_sources, sources, same_name)
-        exact = replace(
-            filters,
-            sources=named(filters.sources, sources, same_name),
-            excluded_sources=() if excluded == _NO_NAME else excluded,
-            authors=named(filters.authors, authors, same_name),
-            languages=named(filters.languages, languages, same_language),
-        )
-        return exact, tuple(unknown)
-
-    def _article_mask(self, exact: Filters) -> Mask:
-        columns: PassageColumns = self._columns
-        mask = np.ones(len(columns.article_numbers), dtype=bool)
-        if exact.first_day or exact.last_day:
-            first, last = exact.first_day or "", exact.last_day or "9999-12-31"
-            mask &= np.fromiter((day is not None and first <= day <= last for day in columns.days), bool, len(mask))
-        for wanted, stored in ((exact.sources, columns.sources), (exact.languages, columns.languages)):
-            if wanted:
-                names = frozenset(wanted)
-                mask &= np.fromiter((value in names for value in stored), bool, len(mask))
-        if exact.excluded_sources:
-            unwanted = frozenset(exact.excluded_sources)
-            mask &= np.fromiter((value not in unwanted for value in columns.sources), bool, len(mask))
-        if exact.authors:
-            people = frozenset(exact.authors)
-            mask &= np.fromiter((not people.isdisjoint(names) for names in columns.authors), bool, len(mask))
-        return mask
+def _open_terms(folder: Path) -> Terms:
+    try:
+        return Terms.open(folder)
+    except (IndexDamaged, PermissionError) as error:
+        log.info("%s", error)  # whoever opens the store makes good for it
+        return Terms.create(None)
 
 
 def _load_vectors(layout: Layout, manifest: Manifest) -> Vectors:
@@ -386,11 +424,3 @@ def _article_means(vectors: Vectors, columns: PassageColumns) -> Matrix:
 
 # Passages that cancel each other out have no direction.
 _SMALLEST_NORM = 1e-6
-
-
-def _stems(words: str) -> list[str]:
-    return [term.stem for term in analyse(words)]
-
-
-def _distinct(values: Sequence[str | None]) -> list[str]:
-    return sorted({value for value in values if value is not None})

@@ -1,7 +1,8 @@
-"""BM25 over passages. The one module that knows tantivy.
+"""BM25 over passages, and the vocabulary of the corpus. The one module that knows tantivy.
 
 A passage is indexed as one field of title and text, which scores like BM25 over the joined text
-(nDCG@10 .606 against .588 for two fields). tantivy fixes k1 at 1.2 and b at 0.75.
+(nDCG@10 .606 against .588 for two fields). tantivy fixes k1 at 1.2 and b at 0.75. Two more fields are
+not scored: the title alone, and the words as they are spelled.
 """
 
 import json
@@ -10,28 +11,33 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice, product
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import tantivy
 
+from index.compounds import compounds
 from index.encoder import Matrix
 from index.errors import IndexDamaged
 from index.filters import Filters
+from index.slips import beginnings, slips
 from index.vectors import Numbers
 
 K1 = 1.2
 """tantivy's term saturation: one term scores at most (K1 + 1) times its inverse document frequency."""
 
-_ANALYZER = "news"
-_BODY = "body"
+_STEMS, _SPELLINGS = "news", "spelling"
+_BODY, _TITLE, _WORD = "body", "title", "word"
 # Memory for terms not yet on the disk; more is hardly faster and would show in the peak of a large rebuild.
 _WRITER_BYTES = 20_000_000
 # Segments that wait for a commit are merged at once, which takes memory; so a large rebuild commits on its way.
 _DOCUMENTS_A_COMMIT = 5_000
 # Longer "words" are never typed: URLs, hashes, runs of punctuation-free markup.
 _LONGEST_WORD = 60
+# A title is looked for in so many wordings at most: five words with two alternatives each have 32.
+_MOST_WORDINGS = 64
 # Words that say nothing about a passage; they are indexed, for phrases, but not searched for.
 STOP_WORDS = frozenset(
     "a about after all also an and any are as at be because been before being between both but by can could did do"
@@ -55,23 +61,48 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a query: the wordings in which it may stand in a passage, each as the stems that make it up.
+
+    (("colour",), ("color",)) is one word spelled in two ways, (("peacekeep",), ("peac", "keep")) one
+    that is written as one word or as two.
+    """
+
+    alternatives: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TermDocument:
-    """A passage as the lexical index sees it; `day` is a proleptic ordinal, 0 for unknown."""
+    """A passage as the lexical index sees it; `day` is a proleptic ordinal, 0 for unknown.
+
+    `text` is what is searched, title included; `title` is there to be searched by itself.
+    """
 
     number: int
     text: str
-    day: int
-    source: str
-    authors: tuple[str, ...]
-    language: str
+    day: int = 0
+    source: str = ""
+    authors: tuple[str, ...] = ()
+    language: str = ""
+    title: str = ""
 
 
 def analyse(text: str) -> list[Term]:
     """The words of `text` as the index knows them: folded, without accents, English-stemmed."""
-    tokens = _analyzer().pre_tokenize(text).tokens
+    tokens = _analyzer(_STEMS).pre_tokenize(_plain(text)).tokens
     return [
         Term(token.text, token.char_offset_from, token.char_offset_to, _is_stop_word(text, token)) for token in tokens
     ]
+
+
+def spellings(text: str) -> list[str]:
+    """The same words as those of `analyse`, one by one, not stemmed: folded and without accents."""
+    return list(_analyzer(_SPELLINGS).analyze(_plain(text)))
+
+
+def as_word(word: Word | str) -> Word:
+    """A plain stem as the word that it is."""
+    return Word(((word,),)) if isinstance(word, str) else word
 
 
 class Terms:
@@ -80,7 +111,8 @@ class Terms:
     def __init__(self, index: tantivy.Index, folder: Path | None = None) -> None:
         self._index = index
         self._folder = folder
-        index.register_tokenizer(_ANALYZER, _analyzer())
+        for name in (_STEMS, _SPELLINGS):
+            index.register_tokenizer(name, _analyzer(name))
         self._schema = index.schema
         self._writer: tantivy.IndexWriter | None = None
         self.refresh()
@@ -91,7 +123,10 @@ class Terms:
         try:
             if not tantivy.Index.exists(str(folder)):
                 raise ValueError("no index there")
-            return cls(tantivy.Index.open(str(folder)), folder)
+            index = tantivy.Index.open(str(folder))
+            if index.schema != _schema():
+                raise ValueError("another version of Dateline wrote it")
+            return cls(index, folder)
         except (ValueError, OSError) as error:
             if "Permission denied" in str(error):
                 # tantivy takes a lock file even to read.
@@ -114,6 +149,7 @@ class Terms:
         for position, document in enumerate(documents, start=1):
             if position % _DOCUMENTS_A_COMMIT == 0:
                 writer.commit()
+            text = _with_compounds(document.text)
             writer.add_document(
                 tantivy.Document(
                     passage=document.number,
@@ -121,7 +157,9 @@ class Terms:
                     source=document.source,
                     author=list(document.authors),
                     language=document.language,
-                    body=document.text,
+                    body=text,
+                    word=text,
+                    title=_with_compounds(document.title),
                 )
             )
 
@@ -154,38 +192,82 @@ class Terms:
         hits = self._searcher.search(tantivy.Query.all_query(), count, count=False).hits
         return np.sort(self._passage_numbers([address for _, address in hits]))
 
-    def search(self, stems: Sequence[str], size: int, clauses: Sequence["Clause"] = ()) -> tuple[Numbers, Matrix]:
-        """The `size` passages with the highest BM25 for any of `stems`, and their scores, best first."""
-        return self._run([(tantivy.Occur.Must, self._any_of(stems)), *clauses], size)
+    def search(
+        self, words: Sequence[Word | str], size: int, clauses: Sequence["Clause"] = ()
+    ) -> tuple[Numbers, Matrix]:
+        """The `size` passages with the highest BM25 for any of `words`, and their scores, best first.
 
-    def scores(self, stems: Sequence[str], numbers: Numbers) -> Matrix:
-        """The BM25 of each of these passages for `stems`; 0 where no stem occurs."""
-        scores = np.zeros(len(numbers), dtype=np.float32)
-        if not len(numbers) or not stems:
-            return scores
-        only = tantivy.Query.term_set_query(self._schema, "passage", [int(number) for number in numbers])
-        found, found_scores = self._run([(tantivy.Occur.Must, self._any_of(stems)), _unscored(only)], len(numbers))
-        order = np.argsort(numbers)
-        scores[order[np.searchsorted(numbers, found, sorter=order)]] = found_scores
-        return scores
+        A word scores in the best of its wordings; all of them are worth the same, the least that one is worth.
+        """
+        return self._run([(tantivy.Occur.Must, self._any_of(words)), *clauses], size)
 
-    def matching(self, words: Sequence[str]) -> Numbers:
+    def scores(self, words: Sequence[Word | str], numbers: Numbers) -> Matrix:
+        """The BM25 of each of these passages for `words`; 0 where none occurs."""
+        return self._scores([(tantivy.Occur.Should, self._query(as_word(word))) for word in words], numbers)
+
+    def coverage(self, words: Iterable[Word | str], numbers: Numbers) -> Matrix:
+        """The worth of the words that occur in each of these passages, however often: at most `ideal` / (k1 + 1)."""
+        asked = [as_word(word) for word in words]
+        matches = [tantivy.Query.const_score_query(self._query(word), self._worth(word)) for word in asked]
+        return self._scores([(tantivy.Occur.Should, match) for match in matches], numbers)
+
+    def pairs(self, pairs: Iterable[tuple[str, str]], numbers: Numbers) -> Matrix:
+        """For each of these passages the idf of both stems of every pair that stands side by side there, summed."""
+        phrases = [
+            tantivy.Query.const_score_query(self._side_by_side(_BODY, pair), self._information(pair)) for pair in pairs
+        ]
+        return self._scores([(tantivy.Occur.Should, phrase) for phrase in phrases], numbers)
+
+    def matching(self, stems: Sequence[str]) -> Numbers:
         """All passages in which these stems stand side by side, ascending."""
-        if len(words) == 1:
-            query = tantivy.Query.term_query(self._schema, _BODY, words[0])
-        else:
-            query = tantivy.Query.phrase_query(self._schema, _BODY, list(words))
-        return np.sort(self._run([_unscored(query)], max(1, len(self)))[0])
+        return self._all(self._side_by_side(_BODY, stems))
 
-    def ideal(self, stems: Iterable[str]) -> float:
-        """The BM25 of a passage that matched every stem fully: (k1 + 1) · Σ idf, unknown words included."""
-        return (K1 + 1) * sum(self.idf(stem) for stem in stems)
+    def in_title(self, words: Sequence[Word | str]) -> Numbers:
+        """All passages whose article has these words side by side in its title, ascending."""
+        wordings = islice(product(*(as_word(word).alternatives for word in words)), _MOST_WORDINGS)
+        phrases = [self._side_by_side(_TITLE, [stem for part in wording for stem in part]) for wording in wordings]
+        return self._all(tantivy.Query.boolean_query([(tantivy.Occur.Should, phrase) for phrase in phrases]))
+
+    def ideal(self, words: Iterable[Word | str]) -> float:
+        """The BM25 of a passage that matched every word fully: (k1 + 1) · Σ idf, unknown words included."""
+        return (K1 + 1) * sum(self._worth(as_word(word)) for word in words)
 
     def idf(self, stem: str) -> float:
         """Inverse document frequency as tantivy (after Lucene) counts it."""
         # Like tantivy's own scores, this counts removed passages until their segment is merged away.
         frequency = self._searcher.doc_freq(_BODY, stem)
         return math.log(1 + (self._ever - frequency + 0.5) / (frequency + 0.5))
+
+    def frequency(self, stem: str) -> int:
+        """In how many passages a stem occurs."""
+        return self._count(_BODY, stem)
+
+    def known(self, word: str) -> int:
+        """In how many passages a word occurs as it is spelled here; `word` as `spellings` gives it."""
+        return self._count(_WORD, word)
+
+    def near(self, word: str, distance: int) -> dict[str, int]:
+        """Words of the corpus that are at most `distance` slips away from `word`, most frequent first.
+
+        A slip is a letter too many, too few or wrong, or two letters in the wrong order; two on the first
+        three letters are not found. Each word comes with how many passages have it, removed ones
+        included until their segment is merged away.
+        """
+        fuzzy = tantivy.Query.fuzzy_term_query(self._schema, _WORD, word, distance)
+        letters, found = set(word), dict[str, int]()
+        if not self._searcher.search(fuzzy, 1).count:  # tantivy finds the passages at once, but does not say the words
+            return found
+        for beginning in beginnings(word):
+            for other, passages in self._searcher.terms_with_prefix(_WORD, beginning):
+                # Cheap looks leave few words to the slow one.
+                if (
+                    abs(len(other) - len(word)) <= distance
+                    and len(letters.difference(other)) <= distance
+                    and len(set(other) - letters) <= distance
+                    and 0 < slips(word, other, distance) <= distance
+                ):
+                    found[other] = passages
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def holds(self, number: int) -> bool:
         """Whether this passage is, or until the last merge was, in the index."""
@@ -207,9 +289,57 @@ class Terms:
             clauses.append((tantivy.Occur.MustNot, unwanted))
         return clauses
 
-    def _any_of(self, stems: Sequence[str]) -> tantivy.Query:
-        terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, _BODY, stem, "freq")) for stem in stems]
-        return tantivy.Query.boolean_query(terms)
+    def _scores(self, any_of: Sequence["Clause"], numbers: Numbers) -> Matrix:
+        """The score of each of these passages, 0 where none of the clauses matches."""
+        scores = np.zeros(len(numbers), dtype=np.float32)
+        if not len(numbers) or not any_of:
+            return scores
+        only = tantivy.Query.term_set_query(self._schema, "passage", numbers.tolist())
+        clauses = [(tantivy.Occur.Must, tantivy.Query.boolean_query(list(any_of))), _unscored(only)]
+        found, found_scores = self._run(clauses, len(numbers))
+        order = np.argsort(numbers)
+        scores[order[np.searchsorted(numbers, found, sorter=order)]] = found_scores
+        return scores
+
+    def _any_of(self, words: Sequence[Word | str]) -> tantivy.Query:
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._query(as_word(word))) for word in words])
+
+    def _query(self, word: Word) -> tantivy.Query:
+        worth = self._worth(word)
+        wordings = []
+        for stems in word.alternatives:
+            terms = [tantivy.Query.term_query(self._schema, _BODY, stem, "freq") for stem in stems]
+            wording = terms[0]
+            if len(terms) > 1:
+                wording = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+            share = worth / self._information(stems)
+            wordings.append(wording if share == 1 else tantivy.Query.boost_query(wording, share))
+        return wordings[0] if len(wordings) == 1 else tantivy.Query.disjunction_max_query(wordings)
+
+    def _worth(self, word: Word) -> float:
+        """The information of a word: that of its commonest wording, so that no wording counts as half a match."""
+        occurring = [stems for stems in word.alternatives if all(self._doc_freq(_BODY, stem) for stem in stems)]
+        return min(self._information(stems) for stems in occurring or word.alternatives)
+
+    def _information(self, stems: Sequence[str]) -> float:
+        return sum(self.idf(stem) for stem in stems)
+
+    def _side_by_side(self, field: str, stems: Sequence[str]) -> tantivy.Query:
+        if len(stems) < 2:
+            return tantivy.Query.term_query(self._schema, field, stems[0]) if stems else tantivy.Query.empty_query()
+        return tantivy.Query.phrase_query(self._schema, field, list(stems))
+
+    def _all(self, query: tantivy.Query) -> Numbers:
+        return np.sort(self._run([_unscored(query)], max(1, len(self)))[0])
+
+    def _count(self, field: str, term: str) -> int:
+        if not self._doc_freq(field, term):
+            return 0
+        query = tantivy.Query.term_query(self._schema, field, term, "basic")
+        return int(self._searcher.search(query, 1).count)  # removed passages do not count
+
+    def _doc_freq(self, field: str, term: str) -> int:
+        return int(self._searcher.doc_freq(field, term))
 
     def _run(self, clauses: Sequence["Clause"], size: int) -> tuple[Numbers, Matrix]:
         if size <= 0:
@@ -256,15 +386,23 @@ def _is_stop_word(text: str, token: tantivy.Token) -> bool:
     return text[token.char_offset_from : token.char_offset_to].lower() in STOP_WORDS
 
 
+def _plain(text: str) -> str:
+    """`text` without the apostrophes that Unicode counts as letters."""
+    return text.replace("\u02bb", "'").replace("\u02bc", "'")
+
+
+def _with_compounds(text: str) -> list[str]:
+    """`text` and, apart from it so that they stand beside nothing, its compounds joined."""
+    return [_plain(text), *(compound.joined for compound in compounds(text))]
+
+
 @cache
-def _analyzer() -> tantivy.TextAnalyzer:
+def _analyzer(name: str) -> tantivy.TextAnalyzer:
+    steps = [tantivy.Filter.remove_long(_LONGEST_WORD), tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold()]
+    if name == _STEMS:
+        steps.append(tantivy.Filter.stemmer("english"))
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for step in (
-        tantivy.Filter.remove_long(_LONGEST_WORD),
-        tantivy.Filter.lowercase(),
-        tantivy.Filter.ascii_fold(),
-        tantivy.Filter.stemmer("english"),
-    ):
+    for step in steps:
         builder = builder.filter(step)
     return builder.build()
 
@@ -276,5 +414,7 @@ def _schema() -> tantivy.Schema:
     builder.add_integer_field("day", indexed=True, fast=True)
     for name in ("source", "author", "language"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field(_BODY, tokenizer_name=_ANALYZER)
+    builder.add_text_field(_BODY, tokenizer_name=_STEMS)
+    builder.add_text_field(_TITLE, tokenizer_name=_STEMS)
+    builder.add_text_field(_WORD, tokenizer_name=_SPELLINGS, index_option="basic")
     return builder.build()

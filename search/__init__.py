@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.engine import Engine, Hit, SearchResult, open_engine
+    from search.engine import Engine, open_engine
+    from search.hits import Hit, SearchResult
     from search.query import SearchRequest
 
 __all__ = ["Engine", "Hit", "SearchRequest", "SearchResult", "open_engine"]
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from search.query import SearchRequest
 
         return SearchRequest
+    if name in ("Hit", "SearchResult"):
+        from search import hits
+
+        return getattr(hits, name)
     if name in __all__:
         from search import engine
 

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from index.filters import Filters
 from search.query import COLLAPSES, FUSIONS, MAX_SIZE, MODES, SORTS, SearchRequest
 
 if TYPE_CHECKING:
-    from search.engine import Hit, SearchResult
+    from search.hits import Hit, SearchResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,25 +58,35 @@ _EXCLUDED_WORD = re.compile(r"-(?:[^\W\d_]{2}.*|\".*)", re.DOTALL)
 @click.option("--collapse", type=click.Choice(COLLAPSES), default="article", show_default=True,
               help="One result an article or a story, or every passage.")  # fmt: skip
 @click.option("--explain", is_flag=True, help="Show what each score is made of.")
+@click.option("--as-of", metavar="DATE", help='The "now" of fresh news and of words such as "last week".')
+@click.option("--no-date-words", is_flag=True, help='Do not read "last week" and its like as a period.')
+@click.option("--no-spelling", is_flag=True, help="Do not correct words that the index does not know.")
 @_ranking_options
 @index_option
 @json_option
 def search(
     query: tuple[str, ...], size: int, page: int, first_day: str | None, last_day: str | None,
     sources: tuple[str, ...], excluded_sources: tuple[str, ...], authors: tuple[str, ...], languages: tuple[str, ...],
-    sort: Any, collapse: Any, explain: bool, mode: Any, fusion: Any, root: Path, as_json: bool,
+    sort: Any, collapse: Any, explain: bool, as_of: str | None, no_date_words: bool, no_spelling: bool,
+    mode: Any, fusion: Any, root: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Search for QUERY: ranked passages with where they come from.
 
-    "quoted words" must stand side by side; -word leaves out articles with that word.
+    "quoted words" must stand side by side; -word leaves out articles with that word; source:, author:,
+    before:, after: and intitle: limit the search, and so do "last week" and its like.
     """
     from search.engine import Engine
     from search.query import check, interpret
     from search.results import result_json
 
     filters = Filters(first_day, last_day, sources, excluded_sources, authors, languages)
-    request = check(SearchRequest(" ".join(query), size, page, filters, sort, collapse, mode, fusion, explain))
-    interpret(request.query)  # a bad query is found before the model is loaded
+    request = check(
+        SearchRequest(
+            " ".join(query), size, page, filters, sort, collapse, mode, fusion, explain, as_of,
+            date_words=not no_date_words, spelling=not no_spelling,
+        )
+    )  # fmt: skip
+    interpret(request)  # a bad query is found before the model is loaded
     engine = Engine.open(root)
     result = engine.search(request)
     if as_json:
@@ -89,7 +100,7 @@ def search(
     "--queries",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
-    help='JSONL of {"id", "text"}.',
+    help='JSONL of {"id", "text"}, and "date" if known.',
 )
 @click.option(
     "--qrels",
@@ -98,28 +109,60 @@ def search(
     help="TREC relevance labels of articles.",
 )
 @click.option("--run", "run_file", type=click.File("w", encoding="utf-8", lazy=True), help="Write a TREC run here.")
+@click.option("--run-name", default="dateline", show_default=True, help="Name of the run in its last column.")
+@click.option("--as-of", metavar="DATE|query", help='The "now" of fresh news and date words, or "query": each its own.')
+@click.option("--against-index", type=click.Path(path_type=Path), metavar="DIR", help="Compare with another index.")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="Compare with another setting, such as mode=dense; may be repeated.",
+)
+@click.option(
+    "--show",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="Queries to show that a comparison won, and that it lost.",
+)
 @_ranking_options
 @index_option
 @json_option
-def evaluate(queries: Path, qrels: Path, run_file: Any, mode: Any, fusion: Any, root: Path, as_json: bool) -> None:
-    """Measure the index at hand on labelled queries."""
+def evaluate(
+    queries: Path, qrels: Path, run_file: Any, run_name: str, as_of: str | None, against_index: Path | None,
+    against: tuple[str, ...], show: int, mode: Any, fusion: Any, root: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure the index at hand on labelled queries, alone or against another index or other settings."""
+    from index.encoder import load_encoder
+    from search.comparison import compare, comparison_json, comparison_lines, labels_of, with_settings
     from search.engine import Engine
     from search.evaluate import evaluate as measure
-    from search.evaluate import trec_lines
+    from search.evaluate import evaluation_json, evaluation_lines, trec_lines
 
-    outcome = measure(Engine.open(root), queries, qrels, SearchRequest("", mode=mode, fusion=fusion))
+    own_dates = as_of == "query"
+    request = SearchRequest("", mode=mode, fusion=fusion, as_of=None if own_dates else as_of)
+    rival = with_settings(request, against)
+    other = against_index or root
+    labels = labels_of(request, rival, (root, other)) if against or against_index else None
+    load = cache(load_encoder)  # both indexes share the model if they were built with one
+    engine = Engine.open(root, load)
+    outcome = measure(engine, queries, qrels, request, own_dates=own_dates)
     if run_file:
-        run_file.writelines(trec_lines(outcome.run))
-    latency = {"p50": outcome.p50_ms, "p95": outcome.p95_ms}
-    if as_json:
-        write_json(
-            {"queries": outcome.queries, "mode": mode, "fusion": fusion, **outcome.measures, "latency_ms": latency}
-        )
+        run_file.writelines(trec_lines(outcome.run, run_name))
+    settings = {"mode": mode, "fusion": fusion}
+    if labels is None:
+        if as_json:
+            write_json(settings | evaluation_json(outcome))
+        else:
+            click.echo("\n".join((f"queries: {outcome.queries:,}, {mode}", *evaluation_lines(outcome))))
         return
-    click.echo(f"{counted(outcome.queries, 'query').replace('querys', 'queries')}, {mode}")
-    for name, value in outcome.measures.items():
-        click.echo(f"{name:>12}  {value:.4f}")
-    click.echo(f"{'latency':>12}  p50 {outcome.p50_ms:.1f} ms, p95 {outcome.p95_ms:.1f} ms")
+    rival_engine = Engine.open(against_index, load) if against_index else engine
+    measured = measure(rival_engine, queries, qrels, rival, own_dates=own_dates and rival.as_of is None)
+    comparison = compare(outcome, measured, labels)
+    if as_json:
+        write_json(settings | comparison_json(comparison, show))
+    else:
+        click.echo("\n".join(comparison_lines(comparison, show)))
 
 
 COMMANDS: tuple[click.Command, ...] = (search, evaluate, *INDEX_COMMANDS)
@@ -139,18 +182,21 @@ def _show(result: "SearchResult") -> None:
     for note in result.interpreted.notes:
         console.print(Text(note, style="italic"))
     if not result.hits:
-        console.print("Nothing found. Try other words, or fewer filters.")
+        beyond = result.request.page > 1 and result.total
+        console.print("No more results." if beyond else "Nothing found. Try other words, or fewer filters.")
         return
     for hit in result.hits:
         console.print(Text.assemble((f"{hit.rank:>2}. ", "dim"), (hit.article.title, "bold")))
         console.print(Padding(Text(_origin(hit), style="cyan"), (0, 0, 0, 4)))
         passage = Text(" ".join(hit.text.split("\n")))
+        passage.stylize("underline", *hit.best_sentence)
         for start, end in hit.highlights:
             passage.stylize("bold yellow", start, end)
         console.print(Padding(passage, (0, 0, 0, 4)))
         if hit.signals:
-            figures = "  ".join(f"{name} {value:g}" for name, value in hit.signals.items())
-            console.print(Padding(Text(f"score {hit.score:g}  {figures}", style="dim"), (0, 0, 0, 4)))
+            for heading, figures in ((f"score {hit.score:g} =", hit.shares), ("measured", hit.signals)):
+                shown = "  ".join(f"{name} {value:g}" for name, value in figures.items())
+                console.print(Padding(Text(f"{heading}  {shown}", style="dim"), (0, 0, 0, 4)))
         console.print()
     total = f"{result.total:,}{'' if result.total_is_exact else ' or more'}"
     console.print(Text(f"{total} matching articles, {result.took_ms:.0f} ms", style="dim"))

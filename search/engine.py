@@ -3,135 +3,29 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from index.article import Article, Copy, Passage
 from index.duplicates import shared_words
-from index.encoder import Encoder, LoadEncoder, Matrix, load_encoder, matching_encoder
+from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
 from index.generation import live_generation, load_manifest
-from index.store import EmbeddedStore, Scope, Store
-from index.terms import analyse
+from index.scope import Scope
+from index.store import EmbeddedStore, Store
 from search.highlight import best_sentence, highlights
+from search.hits import ArticleView, Facets, Hit, SearchResult, Similar
 from search.query import Interpreted, SearchRequest, check, interpret
-from search.rank import (
-    ARTICLE_WEIGHT,
-    Group,
-    Numbers,
-    Scores,
-    collapsed,
-    group_by_article,
-    lexical_share,
-    reciprocal_rank_fusion,
-    share_fusion,
-    ungrouped,
-)
+from search.rank import Group, gate
+from search.retrieve import Plan, Tier, listed, plan, ranking, scored, weighs_all
 
-# Passages that each leg contributes before fusion; deeper pages ask for _DEEPER times as many again.
-# 200 a leg loses nothing measurable in nDCG@10 against 1,000 on the development set.
-_DEPTH = 200
-_DEEPER = 4
 # A passage stands in another copy too if so many of its words do: editing changes a few, a paragraph of its
 # own is more.
 _TOLD_SHARE = 0.8
-# Sorting by date must not bring up what hardly matches: articles below this share of the best score
-# are left out of it.
-_DATE_SORT_GATE = 0.6
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One result. Offsets in `highlights` and `best_sentence` are relative to the passage's text."""
-
-    rank: int
-    score: float
-    article: Article
-    passage: Passage
-    text: str
-    highlights: tuple[tuple[int, int], ...]
-    best_sentence: tuple[int, int]
-    more_passages: int
-    copies: tuple[Copy, ...] = ()
-    signals: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def passage_id(self) -> str:
-        """Names the passage for as long as the article's text stays the same."""
-        return f"{self.article.id}:{self.passage.start}-{self.passage.end}"
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The answer to one search.
-
-    `total` counts matching articles (or passages, where they are not grouped), at least that many
-    where `total_is_exact` is false. `sources`, `years` and `months` count the articles ranked so far.
-    """
-
-    request: SearchRequest
-    interpreted: Interpreted
-    generation: str
-    total: int
-    total_is_exact: bool
-    hits: tuple[Hit, ...]
-    sources: tuple[tuple[str, int], ...]
-    years: tuple[tuple[str, int], ...]
-    months: tuple[tuple[str, int], ...]
-    took_ms: float
-
-    def __iter__(self) -> Iterator[Hit]:
-        return iter(self.hits)
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleView:
-    """A whole article; with a query, one score a passage and the query's words as spans of the text."""
-
-    article: Article
-    passages: tuple[Passage, ...]
-    scores: tuple[float, ...] = ()
-    highlights: tuple[tuple[int, int], ...] = ()
-    copies: tuple[Copy, ...] = ()
-
-    @property
-    def best(self) -> Passage | None:
-        """The passage that answers the query best."""
-        if not self.scores:
-            return None
-        return self.passages[max(range(len(self.scores)), key=lambda at: self.scores[at])]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What the legs need: the query as a vector and as stems with their weights."""
-
-    vector: Matrix | None
-    stems: dict[str, float]
-    ideal: float
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    """Ranked groups; positions in them point into the arrays of the tier they came from."""
-
-    groups: list[tuple[Group, "_Tier"]]
-    exhausted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Tier:
-    numbers: Numbers
-    cosines: Scores
-    bm25: Scores
-    scores: Scores
+Item = tuple[Group, Tier]
 
 
 class Engine:
@@ -184,29 +78,35 @@ class Engine:
         """
         began = time.perf_counter()
         request = check(SearchRequest(query, **options) if isinstance(query, str) else query)
-        interpreted = interpret(request.query)
         store, encoder = self._store, self._encoder  # one state of the corpus for the whole search
-        scope = store.scope(replace(request.filters, phrases=interpreted.phrases, excluded=interpreted.excluded))
-        plan = _plan(store, encoder, interpreted.text, request, scope)
-        ranking = _rank(store, plan, request)
-        groups = _sorted(store, ranking.groups, request)
+        interpreted, scope = _in_scope(store, request)
+        asked = plan(store, encoder, request, interpreted, scope)
+        found = ranking(store, asked, request) if interpreted.text else listed(store, scope)
+        comparable = bool(interpreted.text) and weighs_all(request)
+        lowest = gate([group.score for group, _ in found.groups], comparable=comparable)
+        passing = [item for item in found.groups if item[0].score >= lowest]
+        groups = found.groups if request.sort == "relevance" else _dated(store, passing, request.sort)
         first = (request.page - 1) * request.size
         page = _under_heads(store, groups[first : first + request.size])
-        facts = [store.facts(group.article) for group, _ in groups]
         return SearchResult(
             request=request,
-            interpreted=replace(interpreted, notes=interpreted.notes + _notes(plan, scope, request)),
+            interpreted=replace(
+                interpreted,
+                text=asked.wording.text,
+                corrections=asked.wording.corrections,
+                notes=(*interpreted.notes, *_notes(asked, scope, interpreted)),
+            ),
             generation=store.generation,
-            total=len(groups),
-            total_is_exact=ranking.exhausted,
-            hits=tuple(_hits(store, plan, request, page, first)),
-            sources=_counted(fact.source for fact in facts),
-            years=_counted((fact.day[:4] for fact in facts if fact.day), by_name=True),
-            months=_counted((fact.day[:7] for fact in facts if fact.day), by_name=True),
+            total=len(passing),
+            total_is_exact=found.exhausted or len(passing) < len(found.groups),
+            gate=round(lowest, 4),
+            hits=tuple(_hits(store, asked, request, interpreted, page, first)),
+            has_more=len(groups) > first + request.size,
+            facets=_facets(store, passing),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
         )
 
-    def article(self, id: str, query: str = "") -> "ArticleView | None":
+    def article(self, id: str, query: str = "") -> ArticleView | None:
         """An article with its passages, and for a query how well each passage answers it; None if unknown."""
         store, encoder = self._store, self._encoder
         found = store.article(id)
@@ -214,20 +114,30 @@ class Engine:
             return None
         number, article = found
         passages, copies = tuple(store.passages_of(number)), tuple(store.copies([number]).get(number, ()))
-        if not query.strip():
-            return ArticleView(article, passages, copies=copies)
-        interpreted = interpret(query)
         request = SearchRequest(query)
-        plan = _plan(store, encoder, interpreted.text, request, store.scope(request.filters))
+        interpreted = interpret(request) if query.strip() else None
+        if interpreted is None or not interpreted.text:
+            return ArticleView(article, passages, copies=copies)
+        asked = plan(store, encoder, request, interpreted, store.scope(request.filters))
         numbers = np.asarray([passage.number for passage in passages], dtype=np.int64)
-        scores = _scored(store, plan, request, numbers).scores
         return ArticleView(
             article,
             passages,
-            scores=tuple(scores.tolist()),
-            highlights=tuple(highlights(article.text, plan.stems)),
+            scores=tuple(scored(store, asked, request, numbers).scores.tolist()),
+            highlights=tuple(highlights(article.text, asked.wording.words, interpreted.phrases)),
             copies=copies,
         )
+
+    def similar(self, id: str, size: int = 10) -> list[Similar] | None:
+        """The articles nearest in meaning to the one with this id, copies of it left out; None if it is unknown."""
+        store = self._store
+        found = store.article(id)
+        if found is None:
+            return None
+        nearest = store.similar(found[0], size)
+        articles = store.articles(nearest.numbers.tolist())
+        pairs = zip(nearest.numbers.tolist(), nearest.scores.tolist(), strict=True)
+        return [Similar(articles[number], round(score, 4)) for number, score in pairs]
 
     def close(self) -> None:
         """Lets go of the index."""
@@ -239,105 +149,38 @@ def open_engine(index: str | Path = "dateline-index") -> Engine:
     return Engine.open(Path(index))
 
 
-def _plan(store: Store, encoder: Encoder, text: str, request: SearchRequest, scope: Scope) -> _Plan:
-    terms = analyse(text)
-    # "To be or not to be" is all stop words: then they are what is asked for.
-    content = [term.stem for term in terms if not term.stop_word] or [term.stem for term in terms]
-    stems = {stem: store.idf(stem) for stem in content}
-    vector = encoder.encode_query(text) if request.mode != "lexical" else None
-    return _Plan(vector, stems, store.ideal_bm25(list(stems)), scope)
+def _in_scope(store: Store, request: SearchRequest) -> tuple[Interpreted, Scope]:
+    """How the query is read, and the passages it may look at.
 
-
-def _rank(store: Store, plan: _Plan, request: SearchRequest) -> _Ranking:
-    """All groups down to the page asked for.
-
-    The candidates of one depth are ranked as a whole; where they do not reach the page, a deeper
-    tier is ranked and what is new in it follows. So the order never changes from page to page.
+    A period that was read out of the query and in which nothing was published was no filter.
     """
-    wanted = request.page * request.size + 1
-    depth = max(_DEPTH, request.size)
-    groups: list[tuple[Group, _Tier]] = []
-    seen: set[int] = set()
-    while True:
-        tier, exhausted = _candidates(store, plan, request, depth)
-        articles = store.article_numbers(tier.numbers)
-        if request.collapse == "off":
-            ranked = ungrouped(tier.scores, articles)
-            keys = [int(tier.numbers[group.passages[0]]) for group in ranked]
-        else:
-            ranked = group_by_article(tier.scores, articles, _article_scores(store, plan, request, articles))
-            keys = [group.article for group in ranked]
-        if request.collapse == "story":
-            stories = dict(zip(keys, store.stories(np.asarray(keys, dtype=np.int64)).tolist(), strict=True))
-            ranked = collapsed(ranked, stories)
-            keys = [stories[group.article] for group in ranked]
-        for group, key in zip(ranked, keys, strict=True):
-            if key not in seen:
-                seen.add(key)
-                groups.append((group, tier))
-        if exhausted or len(groups) >= wanted:
-            return _Ranking(groups, exhausted)
-        depth *= _DEEPER
+    interpreted = interpret(request)
+    scope = store.scope(interpreted.filters)
+    if interpreted.period and not scope.passages:
+        plain = interpret(replace(request, date_words=False))
+        without = store.scope(plain.filters)
+        if without.passages:
+            note = f'Nothing was published in the time of "{interpreted.period.words}": searched without it.'
+            return replace(plain, notes=(*plain.notes, note)), without
+    return interpreted, scope
 
 
-def _candidates(store: Store, plan: _Plan, request: SearchRequest, depth: int) -> tuple[_Tier, bool]:
-    """The best `depth` passages of each leg, both scores for each, and whether that is all there is."""
-    legs: list[Numbers] = []
-    complete = True
-    if plan.vector is not None:
-        dense = store.search_dense(plan.vector, depth, plan.scope)
-        legs.append(dense.numbers)
-        complete = len(dense) >= plan.scope.passages
-    if request.mode != "dense":
-        lexical = store.search_lexical(list(plan.stems), depth, plan.scope)
-        legs.append(lexical.numbers)
-        complete = complete and (plan.vector is not None or len(lexical) < depth)
-    return _scored(store, plan, request, np.unique(np.concatenate(legs))), complete
-
-
-def _scored(store: Store, plan: _Plan, request: SearchRequest, numbers: Numbers) -> _Tier:
-    """These passages with the scores of both legs and the fused one."""
-    nothing = np.zeros(len(numbers), dtype=np.float32)
-    cosines = nothing if plan.vector is None else store.cosines(plan.vector, numbers)
-    bm25 = nothing if request.mode == "dense" else store.bm25(list(plan.stems), numbers)
-    if request.mode == "dense":
-        scores = cosines
-    elif request.mode == "lexical":
-        scores = lexical_share(bm25, plan.ideal)
-    elif request.fusion == "rrf":
-        scores = reciprocal_rank_fusion(cosines, bm25)
-    else:
-        scores = share_fusion(cosines, bm25, plan.ideal)
-    return _Tier(numbers, cosines, bm25, scores)
-
-
-def _article_scores(store: Store, plan: _Plan, request: SearchRequest, articles: Numbers) -> dict[int, float]:
-    """What each article adds to its best passage: only hybrid search by share looks at whole articles."""
-    if plan.vector is None or request.mode != "hybrid" or request.fusion != "share":
-        return {}
-    numbers = np.unique(articles)
-    cosines = store.article_cosines(plan.vector, numbers)
-    return dict(zip(numbers.tolist(), (ARTICLE_WEIGHT * cosines).tolist(), strict=True))
-
-
-def _sorted(store: Store, groups: list[tuple[Group, _Tier]], request: SearchRequest) -> list[tuple[Group, _Tier]]:
-    if request.sort == "relevance" or not groups:
-        return groups
-    gate = _DATE_SORT_GATE * max(group.score for group, _ in groups)
-    relevant = [item for item in groups if item[0].score >= gate]
-    dated = [item for item in relevant if store.facts(item[0].article).day]
-    undated = [item for item in relevant if not store.facts(item[0].article).day]
-    dated.sort(key=lambda item: store.facts(item[0].article).day or "", reverse=request.sort == "newest")
+def _dated(store: Store, groups: Sequence[Item], sort: str) -> list[Item]:
+    """`groups` by date, those without one last."""
+    days = {group.article: store.facts(group.article).day for group, _ in groups}
+    dated = [item for item in groups if days[item[0].article]]
+    undated = [item for item in groups if not days[item[0].article]]
+    dated.sort(key=lambda item: days[item[0].article] or "", reverse=sort == "newest")
     return dated + undated
 
 
-def _under_heads(store: Store, page: Sequence[tuple[Group, _Tier]]) -> list[tuple[Group, _Tier]]:
+def _under_heads(store: Store, page: Sequence[Item]) -> list[Item]:
     """The head of each story in place of its best copy, unless what was found stands only in the copy."""
     pairs = [(group.article, group.head.article) for group, _ in page if group.head]
     articles = store.articles([number for pair in pairs for number in pair])
     found = store.passages([int(tier.numbers[group.passages[0]]) for group, tier in page if group.head])
 
-    def shown(group: Group, tier: _Tier) -> Group:
+    def shown(group: Group, tier: Tier) -> Group:
         if group.head is None:
             return group
         passage = found[int(tier.numbers[group.passages[0]])]
@@ -349,7 +192,7 @@ def _under_heads(store: Store, page: Sequence[tuple[Group, _Tier]]) -> list[tupl
 
 
 def _hits(
-    store: Store, plan: _Plan, request: SearchRequest, page: Sequence[tuple[Group, _Tier]], first: int
+    store: Store, asked: Plan, request: SearchRequest, interpreted: Interpreted, page: Sequence[Item], first: int
 ) -> Iterator[Hit]:
     numbers = [int(tier.numbers[group.passages[0]]) for group, tier in page]
     shown = [group.article for group, _ in page]
@@ -363,36 +206,43 @@ def _hits(
             article=article,
             passage=passage,
             text=text,
-            highlights=tuple(highlights(text, plan.stems)),
-            best_sentence=best_sentence(text, plan.stems),
+            highlights=tuple(highlights(text, asked.wording.words, interpreted.phrases)),
+            best_sentence=best_sentence(text, asked.wording.words),
             more_passages=len(group.passages) - 1,
             copies=tuple(copies.get(group.article, ())),
-            signals=_signals(tier, group.passages[0], plan, request) if request.explain else {},
+            signals=tier.signals(group.passages[0]) if request.explain else {},
+            shares=tier.shares(group.passages[0]) if request.explain else {},
         )
 
 
-def _signals(tier: _Tier, position: int, plan: _Plan, request: SearchRequest) -> dict[str, float]:
-    """What the score of a passage is made of."""
-    bm25 = tier.bm25[position : position + 1]
-    signals = {"passage_score": float(tier.scores[position])}
-    if request.mode != "lexical":
-        signals["dense"] = float(tier.cosines[position])
-    if request.mode != "dense":
-        signals["bm25"] = float(bm25[0])
-        signals["lexical_share"] = float(lexical_share(bm25, plan.ideal)[0])
-    return {name: round(value, 4) for name, value in signals.items()}
-
-
-def _notes(plan: _Plan, scope: Scope, request: SearchRequest) -> tuple[str, ...]:
+def _notes(asked: Plan, scope: Scope, interpreted: Interpreted) -> list[str]:
     notes = [f"Nothing in the index has the name '{name}'." for name in scope.unknown]
-    if request.filters and not scope.passages and not scope.unknown:
+    if interpreted.filters and not scope.passages and not scope.unknown:
         notes.append("No article passes all filters.")
-    return tuple(notes)
+    if asked.wording.corrections:
+        typed = ", ".join(f'"{was}"' for was, _ in asked.wording.corrections)
+        notes.append(f"Showing results for {asked.wording.text}: the index has no {typed}.")
+    return notes
 
 
-def _counted(values: Iterator[str | None] | Any, *, by_name: bool = False) -> tuple[tuple[str, int], ...]:
-    counts = Counter(value for value in values if value is not None)
-    return tuple(sorted(counts.items()) if by_name else counts.most_common())
+def _facets(store: Store, groups: Iterable[Item]) -> Facets:
+    facts = [store.facts(article) for article in {group.article for group, _ in groups}]
+    days = [fact.day for fact in facts if fact.day]
+    return Facets(
+        sources=_by_count(fact.source for fact in facts if fact.source),
+        years=_in_order(day[:4] for day in days),
+        authors=_by_count(name for fact in facts for name in fact.authors),
+        languages=_by_count(fact.language for fact in facts if fact.language),
+        months=_in_order(day[:7] for day in days),
+    )
+
+
+def _by_count(values: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _in_order(values: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(values).items()))
 
 
 def _state(root: Path | None) -> tuple[str, int] | None:

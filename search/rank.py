@@ -3,40 +3,143 @@
 The dense leg gives every passage a cosine, the lexical leg a BM25 score. Cosines of one model mean
 the same for every query; BM25 scores do not, and fusions that scale them by the best hit give it
 full marks however weak it is, which throws away what dense search found for queries in other words
-than the article's. So the lexical leg speaks through the share of the query's information that a
-passage matched, and squared: a match of half the query counts a quarter, a full match a whole.
+than the article's. So words speak through the share of the query's information that they matched,
+raised to a power: they are heard as far as they are sure.
+
+    score = cosine + SHARE_WEIGHT · share² + PAIR_WEIGHT · pairs · article share + LEAD_WEIGHT / place
+          + ARTICLE_COSINE_WEIGHT · article cosine + ARTICLE_SHARE_WEIGHT · article share³
+          + COVERAGE_WEIGHT · length of the query · article coverage⁶
+          + FEEDBACK_WEIGHT · cosine with what stands first + RECENCY_WEIGHT · recency
+
+An article is as good as its best passage. Every constant is a weight that `python
+benchmarks/ranking.py INDEX FOLDER … --tune` chose by coordinate ascent, rounded; docs/experiments.md
+has what each part gains and what was tried and left out.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.encoder import Matrix
+
 Scores = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-SHARE_WEIGHT = 1.0
+SHARE_WEIGHT = 0.25
 SHARE_POWER = 2
-"""nDCG@10 on questions, paraphrases and topics of the development set, best passage alone: .709, .478,
-.677, against .637, .490, .683 for dense search alone, .696, .062, .334 for BM25 alone and .700, .254,
-.556 for reciprocal rank fusion. Printed by benchmarks/fusion.py, like all figures here."""
-ARTICLE_WEIGHT = 0.3
-"""What the cosine of the article as a whole adds: .717, .531, .722 instead of the .709, .478, .677 of
-the best passage alone. Around these three constants the mean is flat: .646 to .657 for weights from
-.75 to 1.5, powers from 1.5 to 2.5 and article weights from .2 to .5, against .656."""
+"""The passage's own words. Little, because the article's tell more of what it is about; enough that of its
+passages the one with a rare name stands first."""
+PAIR_WEIGHT = 3.0
+"""Words that stand side by side in the passage as they do in the query, where the article has the rest too."""
+LEAD_WEIGHT = 0.1
+"""News tells the most important first: the opening gets all of it, the second passage half, the third a third."""
+ARTICLE_COSINE_WEIGHT = 0.4
+"""The mean of the article's passages: what it is about as a whole."""
+ARTICLE_SHARE_WEIGHT = 1.0
+ARTICLE_SHARE_POWER = 3
+"""The query's words wherever they stand in the article."""
+COVERAGE_WEIGHT = 0.3
+COVERAGE_POWER = 6
+FEWEST_WORDS, MANY_WORDS = 4, 10
+"""An article that holds every word of a long question is likely the one; of three words it means little. So
+this counts nothing up to FEWEST_WORDS, and in full from MANY_WORDS on."""
+FEEDBACK_WEIGHT = 0.2
+FEEDBACK_PASSAGES = 5
+"""Dense pseudo-relevance feedback (Rocchio): nearness to the mean of the passages that stand first without it."""
+RECENCY_WEIGHT = 0.2
+HALF_LIFE_DAYS = 30.0
+"""Age at which an article counts as half as fresh. From 7 to 90 days the figures hardly differ."""
+_MOST_DAYS_AHEAD = 1
+"""An article may be dated a day after "now": there are time zones. What lies later is not news yet."""
+GATE_SHARE = 0.6
+GATE_FLOOR, GATE_CEILING = 0.45, 0.8
+"""What counts as matching: GATE_SHARE of the best score, but never less than GATE_FLOOR, below which lie
+hits of queries that nothing answers, nor more than GATE_CEILING, at which an article answers by itself.
+On the development set .96, .97 and .95 of the relevant articles of questions, paraphrases and topics pass, of
+30, 45 and 22 that do (medians)."""
 RRF_K = 60
 """The constant of Cormack, Clarke and Büttcher, SIGIR 2009."""
 
 
-def share_fusion(cosines: Scores, bm25: Scores, ideal: float) -> Scores:
-    """Cosine + (BM25 / ideal)², where `ideal` is the BM25 of a passage that matched everything fully."""
-    return cosines + SHARE_WEIGHT * lexical_share(bm25, ideal) ** SHARE_POWER
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a search knows of its candidates: one value a passage, all arrays of the same length.
+
+    `shares` and `article_shares` are BM25 over the BM25 of a full match, `pairs` the share of the query's
+    information that stands in the right neighbourhood, `places` the passage's place in its article from 0,
+    `article_coverage` the share of it that the article has somewhere, `words` how many were asked for,
+    `feedback` cosines with the centre of what stands first, `ages` days since publication, NaN for
+    unknown. None is what was not asked for.
+    """
+
+    cosines: Scores
+    bm25: Scores
+    shares: Scores
+    places: Numbers
+    pairs: Scores | None = None
+    article_cosines: Scores | None = None
+    article_shares: Scores | None = None
+    article_coverage: Scores | None = None
+    words: int = 0
+    feedback: Scores | None = None
+    ages: Scores | None = None
 
 
-def lexical_share(bm25: Scores, ideal: float) -> Scores:
-    """The share of the query's information that each passage matched, from 0 to 1."""
+def weighed(evidence: Evidence) -> dict[str, Scores]:
+    """What each signal adds to the score of each passage; the score is their sum."""
+    weights = {
+        "dense": evidence.cosines,
+        "words": SHARE_WEIGHT * evidence.shares**SHARE_POWER,
+        "lead": LEAD_WEIGHT / (1 + evidence.places),
+    }
+    if evidence.article_cosines is not None:
+        weights["article_dense"] = ARTICLE_COSINE_WEIGHT * evidence.article_cosines
+    if evidence.article_shares is not None:
+        weights["article_words"] = ARTICLE_SHARE_WEIGHT * evidence.article_shares**ARTICLE_SHARE_POWER
+        if evidence.pairs is not None:
+            weights["pairs"] = PAIR_WEIGHT * evidence.pairs * evidence.article_shares
+    if evidence.article_coverage is not None:
+        long = min(max((evidence.words - FEWEST_WORDS) / (MANY_WORDS - FEWEST_WORDS), 0), 1)
+        weights["coverage"] = COVERAGE_WEIGHT * long * evidence.article_coverage**COVERAGE_POWER
+    if evidence.feedback is not None:
+        weights["feedback"] = FEEDBACK_WEIGHT * evidence.feedback
+    if evidence.ages is not None:
+        weights["recency"] = RECENCY_WEIGHT * recency(evidence.ages)
+    return weights
+
+
+def total(weights: Mapping[str, Scores]) -> Scores:
+    """The score of each passage."""
+    return np.asarray(np.sum(list(weights.values()), axis=0), dtype=np.float32)
+
+
+def recency(ages: Scores) -> Scores:
+    """1 for an article of today, half of that after HALF_LIFE_DAYS; 0 for unknown days and days to come."""
+    fresh = 0.5 ** (np.maximum(ages, 0) / HALF_LIFE_DAYS)
+    return np.where(ages >= -_MOST_DAYS_AHEAD, fresh, 0).astype(np.float32)
+
+
+def share(bm25: Scores, ideal: float) -> Scores:
+    """The share of the query's information that was matched, from 0 to 1; `ideal` is the BM25 of a full match."""
     return np.minimum(bm25 / ideal, 1.0) if ideal > 0 else np.zeros_like(bm25)
+
+
+def centre_of_the_first(scores: Scores, numbers: Numbers, vectors: Callable[[Numbers], Matrix]) -> Matrix:
+    """The mean direction of the FEEDBACK_PASSAGES passages with the best scores."""
+    best = np.argsort(-scores, kind="stable")[:FEEDBACK_PASSAGES]
+    mean: Matrix = vectors(numbers[best]).mean(axis=0)
+    norm = float(np.linalg.norm(mean))
+    return mean / norm if norm else mean
+
+
+def gate(scores: Sequence[float], *, comparable: bool) -> float:
+    """The lowest score that counts as a match; `comparable` scores mean the same for every query."""
+    if not scores:
+        return 0.0
+    share = GATE_SHARE * max(scores)
+    return max(GATE_FLOOR, min(share, GATE_CEILING)) if comparable else share
 
 
 def reciprocal_rank_fusion(cosines: Scores, bm25: Scores) -> Scores:
@@ -54,22 +157,19 @@ class Group:
 
     article: int
     score: float
-    passages: tuple[int, ...]
+    passages: tuple[int, ...] = field(default=())
     head: "Group | None" = None
 
 
-def group_by_article(scores: Scores, articles: Numbers, article_scores: Mapping[int, float]) -> list[Group]:
-    """Articles by the score of their best passage plus what the article adds as a whole, best first.
+def group_by_article(scores: Scores, articles: Numbers) -> list[Group]:
+    """Articles by the score of their best passage, best first.
 
     `scores` and `articles` have one entry for each candidate passage. Ties go to the earlier article.
     """
     members: dict[int, list[int]] = {}
     for position in np.lexsort((np.arange(len(scores)), -scores)).tolist():
         members.setdefault(int(articles[position]), []).append(position)
-    groups = [
-        Group(article, float(scores[positions[0]]) + article_scores.get(article, 0.0), tuple(positions))
-        for article, positions in members.items()
-    ]
+    groups = [Group(article, float(scores[positions[0]]), tuple(positions)) for article, positions in members.items()]
     return sorted(groups, key=lambda group: (-group.score, group.article))
 
 

@@ -3,36 +3,59 @@
 from typing import Any
 
 from index.article import Article, Copy
-from search.engine import Hit, SearchResult
+from search.hits import Counts, Hit, SearchResult, Similar
+from search.query import Interpreted
 
 
 def result_json(result: SearchResult) -> dict[str, Any]:
     """The whole answer, in the shape of the API's contract."""
-    request, interpreted = result.request, result.interpreted
+    request, facets = result.request, result.facets
     return {
         "query": request.query,
-        "interpreted": {
-            "text": interpreted.text,
-            "phrases": list(interpreted.phrases),
-            "excluded": list(interpreted.excluded),
-            "from": request.filters.first_day,
-            "to": request.filters.last_day,
-            "sources": list(request.filters.sources),
-            "notes": list(interpreted.notes),
-        },
+        "interpreted": _interpreted_json(result.interpreted),
         "took_ms": result.took_ms,
         "generation": result.generation,
         "page": request.page,
         "size": request.size,
         "total": result.total,
         "total_relation": "eq" if result.total_is_exact else "gte",
+        "gate": result.gate,
         "results": [_hit_json(hit, explain=request.explain) for hit in result.hits],
         "facets": {
-            "source": [{"value": value, "count": count} for value, count in result.sources],
-            "year": [{"value": value, "count": count} for value, count in result.years],
+            "source": _counts_json(facets.sources),
+            "year": _counts_json(facets.years),
+            "author": _counts_json(facets.authors),
+            "language": _counts_json(facets.languages),
         },
-        "timeline": [{"date": month, "count": count} for month, count in result.months],
+        "timeline": [{"date": month, "count": count} for month, count in facets.months],
     }
+
+
+def _interpreted_json(interpreted: Interpreted) -> dict[str, Any]:
+    filters, period = interpreted.filters, interpreted.period
+    return {
+        "text": interpreted.text,
+        "phrases": list(filters.phrases),
+        "excluded": list(filters.excluded),
+        "title": list(filters.title),
+        "from": filters.first_day,
+        "to": filters.last_day,
+        "date_words": period.words if period else None,
+        "sources": list(filters.sources),
+        "excluded_sources": list(filters.excluded_sources),
+        "authors": list(filters.authors),
+        "corrections": [{"typed": typed, "meant": meant} for typed, meant in interpreted.corrections],
+        "notes": list(interpreted.notes),
+    }
+
+
+def _counts_json(counts: Counts) -> list[dict[str, Any]]:
+    return [{"value": value, "count": count} for value, count in counts]
+
+
+def similar_json(similar: Similar) -> dict[str, Any]:
+    """An article that is near another one."""
+    return {**article_summary(similar.article), "score": similar.score}
 
 
 def article_summary(article: Article) -> dict[str, Any]:
@@ -72,5 +95,5 @@ def _hit_json(hit: Hit, *, explain: bool) -> dict[str, Any]:
         "duplicates": [copy_json(copy) for copy in hit.copies],
     }
     if explain:
-        found["signals"] = hit.signals
+        found |= {"signals": hit.signals, "shares": hit.shares}
     return found

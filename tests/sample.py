@@ -30,6 +30,9 @@ class FakeEncoder:
     def encode_query(self, text: str) -> Matrix:
         return _direction(text)
 
+    def knows(self, word: str) -> bool:
+        return False
+
 
 def _direction(text: str) -> Matrix:
     total = np.zeros(DIMENSION)

@@ -32,6 +32,7 @@ MODEL = ModelIdentity("fake", "0", 64, query_prompt="query: ")
 def generation(root: Path) -> Layout:
     layout = new_generation(root)
     layout.terms.mkdir()
+    layout.article_terms.mkdir()
     save_manifest(layout, new_manifest(layout, MODEL, PassageSettings.about(100)))
     return layout
 

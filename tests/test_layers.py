@@ -14,7 +14,6 @@ ONLY_IN = {
     "faiss": "index/vectors.py",
     "tantivy": "index/terms.py",
     "sqlite3": "index/database.py",
-    "sentence_transformers": "index/encoder.py",
     "trafilatura": "index/extraction/baseline.py",
     "htmldate": "index/extraction/moments.py",
     "py3langid": "index/extraction/language.py",
@@ -30,6 +29,8 @@ ONLY_IN = {
     "ir_measures": "search/evaluate.py",
     "granian": "web/serving.py",
 }
+# One for the embeddings, one for the optional cross-encoder.
+ONLY_IN_TWO = {"sentence_transformers": {"index/encoder.py", "search/rerank.py"}}
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -49,10 +50,12 @@ def test_imports_point_downwards(path):
     assert imported(path) & set(ROOMS) <= ALLOWED[room]
 
 
-@pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
-def test_one_module_knows_each_heavy_library(library, home):
+@pytest.mark.parametrize(
+    ("library", "homes"), [*((library, {home}) for library, home in ONLY_IN.items()), *ONLY_IN_TWO.items()]
+)
+def test_one_module_knows_each_heavy_library(library, homes):
     users = {str(path.relative_to(ROOT)) for path in FILES if library in imported(path)}
-    assert users == {home}
+    assert users == homes
 
 
 def test_help_loads_nothing_heavy():

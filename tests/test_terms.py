@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import IndexDamaged
 from index.filters import Filters
-from index.terms import TermDocument, Terms, analyse, day_ordinal
+from index.terms import TermDocument, Terms, Word, analyse, day_ordinal, spellings
 
 K1, B = 1.2, 0.75
 # tantivy stores a length in one byte, which is exact up to this many words.
@@ -101,6 +102,61 @@ def test_an_empty_index_finds_nothing() -> None:
     assert terms.scores(["ferri"], np.asarray([1])).tolist() == [0.0]
 
 
+several = st.lists(
+    st.lists(st.lists(st.sampled_from(["ferri", "harbour", "strike", "unheard"]), min_size=1, max_size=2), min_size=1)
+    .map(lambda alternatives: Word(tuple(map(tuple, alternatives)))),
+    min_size=1, max_size=3,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=corpora, asked=several)
+def test_no_score_of_words_with_alternatives_is_above_the_ideal(texts: dict[int, str], asked: list[Word]) -> None:
+    terms = indexed(texts)
+    found, scores = terms.search(asked, len(texts))
+    assert max(scores, default=0.0) <= terms.ideal(asked) * (1 + 1e-6)
+    assert terms.scores(asked, found).tolist() == pytest.approx(scores.tolist())
+
+
+def test_every_wording_is_worth_what_the_commonest_is() -> None:
+    terms = indexed({1: "red colour", 2: "red color", 3: "big color", 4: "red colour color", 5: "a whale"})
+    word = Word((("colour",), ("color",)))
+    british, american, _, both, neither = terms.scores([word], np.arange(1, 6))
+    assert british == pytest.approx(american, rel=1e-5)
+    assert both < british  # longer, and one word all the same
+    assert neither == 0
+    assert terms.ideal([word]) == pytest.approx(terms.ideal(["color"]))
+
+
+def test_a_wording_that_does_not_occur_is_worth_nothing() -> None:
+    terms = indexed({1: "color", 2: "whale", 3: "keep"})
+    assert terms.ideal([Word((("colour",), ("color",)))]) == pytest.approx(terms.ideal(["color"]))
+    assert terms.ideal([Word((("peac", "keep"), ("peacekeep",)))]) == pytest.approx(terms.ideal(["peacekeep"]))
+
+
+@pytest.mark.parametrize(
+    "text", ["peace-keeping", "peace\u2010keeping", "peace‑keeping", "Peace–Keeping", "peacekeeping"]
+)
+def test_hyphenated_words_are_found_as_one(text: str) -> None:
+    terms = indexed({1: f"The {text} force", 2: "The keeping of peace"})
+    assert terms.search(["peacekeep"], 5)[0].tolist() == [1]
+    assert terms.matching(["forc", "peacekeep"]).tolist() == []  # the joined form stands beside nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("O’Brien’s boat", "obrien"), ("o'brien", "obrien"), ("OʼBrien", "obrien"), ("D'Angelo", "dangelo"),
+        ("l’eau d’Ottawa", ""), ("state-of-the-art", ""), ("2014-15", ""), ("COVID-19", "covid19"),
+        ("re\u00adport", "report"),
+    ],
+)  # fmt: skip
+def test_compounds_are_joined_and_what_only_looks_like_one_is_not(text: str, joined: str) -> None:
+    terms = indexed({1: text})
+    unwanted = ("leau", "dottawa", "stateoftheart", "oftheart", "201415")
+    assert [word for word in (joined, *unwanted) if terms.known(word)] == ([joined] if joined else [])
+
+
 @pytest.fixture(scope="module")
 def press() -> Terms:
     terms = Terms.create(None)
@@ -173,11 +229,68 @@ def test_a_damaged_file_is_reported_when_the_index_is_opened(tmp_path: Path, end
         Terms.open(tmp_path)
 
 
+def test_an_index_with_other_fields_is_damaged(tmp_path: Path) -> None:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("passage", indexed=True, fast=True)
+    tantivy.Index(builder.build(), path=str(tmp_path)).writer(20_000_000, 1).commit()
+    with pytest.raises(IndexDamaged, match="another version of Dateline wrote it"):
+        Terms.open(tmp_path)
+
+
 def test_a_folder_without_an_index_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("terms")
     for path in (tmp_path, tmp_path / "file", tmp_path / "missing"):
         with pytest.raises(IndexDamaged):
             Terms.open(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ferri"], [1, 2]), (["ferri", "strike"], [1]), (["strike", "ferri"], []), (["harbour"], []), ([], []),
+        ([Word((("harbour",), ("ferri",))), "strike"], [1]), ([Word((("peacekeep",), ("peac", "keep")))], [3]),
+    ],
+)  # fmt: skip
+def test_titles_are_searched_alone(words: list[Word | str], expected: list[int]) -> None:
+    terms = Terms.create(None)
+    titles = {1: "Ferry strike", 2: "Strikes: the ferry", 3: "Peace-keeping"}
+    terms.add(document(number, f"{title}\nThe harbour", title=title) for number, title in titles.items())
+    terms.commit()
+    assert terms.in_title(words).tolist() == expected
+
+
+def test_words_are_counted_as_they_are_spelled_and_by_stem() -> None:
+    terms = indexed({1: "Ferries, ferries", 2: "ferry", 3: "Café"})
+    assert [terms.known(word) for word in ("ferries", "ferry", "ferri", "cafe")] == [1, 1, 0, 1]
+    assert [terms.frequency(stem) for stem in ("ferri", "ferries", "cafe")] == [2, 0, 1]
+
+
+def test_removed_passages_do_not_count() -> None:
+    terms = indexed({1: "ferry", 2: "ferry", 3: "whale"})
+    terms.remove([1, 3])
+    terms.commit()
+    assert (
+        [terms.known(word) for word in ("ferry", "whale")] == [1, 0] == [terms.frequency(s) for s in ("ferri", "whale")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "distance", "expected"),
+    [
+        ("goverment", 1, ["government"]), ("governmnet", 1, ["government"]), ("overnment", 1, ["government"]),
+        ("xgovernment", 1, ["government"]), ("ogvernment", 1, ["government"]), ("hovernment", 1, ["government"]),
+        ("govrments", 1, []), ("goverments", 2, ["government", "governments"]), ("montrael", 1, ["montreal"]),
+        ("government", 1, ["governments"]), ("", 1, []), ("日本", 2, []),
+    ],
+)  # fmt: skip
+def test_near_words_are_slips_away_commonest_first(word: str, distance: int, expected: list[str]) -> None:
+    terms = indexed({1: "Government", 2: "the government of Montréal", 3: "governments"})
+    assert list(terms.near(word, distance)) == expected
+
+
+@given(st.text())
+def test_spellings_go_with_terms_one_by_one(text: str) -> None:
+    assert len(spellings(text)) == len(analyse(text))
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from index.stats import index_stats
-from search.engine import ArticleView
-from search.results import article_summary, copy_json, result_json
+from search.hits import ArticleView
+from search.results import article_summary, copy_json, result_json, similar_json
 from web.openapi import openapi_document
-from web.schemas import SearchParameters
+from web.schemas import SearchParameters, SimilarParameters
 
 api = Blueprint("api", __name__)
 
@@ -40,6 +40,16 @@ def article(id: str) -> Response:
     if view is None:
         abort(404, f"No article has the id '{id}'.")
     return jsonify(_article_json(view))
+
+
+@api.get("/api/v1/articles/<path:id>/similar")
+def similar(id: str) -> Response:
+    """The articles nearest in meaning to one."""
+    size = SimilarParameters.model_validate(request.args.to_dict()).size
+    found = current_app.extensions["engine"]().similar(id, size)
+    if found is None:
+        abort(404, f"No article has the id '{id}'.")
+    return jsonify({"similar": [similar_json(one) for one in found]})
 
 
 @api.get("/api/v1/stats")

@@ -7,7 +7,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from web.schemas import ArticleResponse, ErrorResponse, SearchParameters, SearchResponse, StatsResponse, Status
+from web.schemas import (
+    ArticleResponse,
+    ErrorResponse,
+    SearchParameters,
+    SearchResponse,
+    SimilarParameters,
+    SimilarResponse,
+    StatsResponse,
+    Status,
+)
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -15,7 +24,10 @@ _REFERENCE = "#/components/schemas/{model}"
 @cache
 def openapi_document() -> dict[str, Any]:
     """The whole document, ready for JSON."""
-    models = (SearchParameters, SearchResponse, ArticleResponse, StatsResponse, Status, ErrorResponse)
+    models = (
+        *(SearchParameters, SearchResponse, ArticleResponse, SimilarParameters, SimilarResponse),
+        *(StatsResponse, Status, ErrorResponse),
+    )
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     parameters = schemas["$defs"]["SearchParameters"]
     search = {
@@ -23,10 +35,17 @@ def openapi_document() -> dict[str, Any]:
         "summary": "Ranked passages for a query",
         "responses": _responses(SearchResponse, 400, 503),
     }
+    named = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    similar = {
+        "operationId": "getSimilar",
+        "summary": "The articles nearest in meaning to one",
+        "parameters": [named, *_query_parameters(schemas["$defs"]["SimilarParameters"])],
+        "responses": _responses(SimilarResponse, 400, 404, 503),
+    }
     article = {
         "operationId": "getArticle",
         "summary": "A whole article with its passages",
-        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "parameters": [named],
         "responses": _responses(ArticleResponse, 404, 503),
     }
     return {
@@ -49,6 +68,7 @@ def openapi_document() -> dict[str, Any]:
                 },
             },
             "/api/v1/articles/{id}": {"get": article},
+            "/api/v1/articles/{id}/similar": {"get": similar},
             "/api/v1/stats": {"get": _plain("getStats", "What is in the index", StatsResponse, 503)},
             "/healthz": {"get": _plain("healthz", "The server is alive", Status)},
             "/readyz": {"get": _plain("readyz", "The index is open", Status, 503)},

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 from pydantic import ValidationError
 
 from index.errors import QueryError
-from search.engine import ArticleView, SearchResult
+from search.hits import ArticleView
 from search.query import SORTS
 from web.openapi import openapi_document
 from web.problems import validation_message
@@ -20,6 +20,7 @@ pages = Blueprint("pages", __name__)
 
 _LISTED = ("source", "author", "language")
 _SHOWN_FACETS = 8
+_SIMILAR = 5
 Span = tuple[int, int]
 
 
@@ -45,7 +46,7 @@ def home() -> str | tuple[str, int]:
         return render_template("search.html", asked=asked, result=None, problem=problem, sorts=SORTS, corpus=None), 400
     return render_template(
         "search.html", asked=asked, result=result, problem=None, sorts=SORTS, corpus=None,
-        narrowed=_narrowed(asked), turned=_turned(asked), has_more=_has_more(result), shown_facets=_SHOWN_FACETS,
+        narrowed=_narrowed(asked), turned=_turned(asked), shown_facets=_SHOWN_FACETS,
     )  # fmt: skip
 
 
@@ -56,7 +57,10 @@ def article(id: str) -> str:
     view = current_app.extensions["engine"]().article(id, query)
     if view is None:
         abort(404, f"No article has the id '{id}'. It may have been removed.")
-    return render_template("article.html", view=view, query=query, sections=list(article_sections(view)))
+    similar = current_app.extensions["engine"]().similar(id, _SIMILAR) or []
+    return render_template(
+        "article.html", view=view, query=query, sections=list(article_sections(view)), similar=similar
+    )
 
 
 @pages.get("/api/docs")
@@ -145,7 +149,3 @@ def _turned(asked: dict[str, Any]) -> Any:
         return f"/?{urlencode(asked | {'page': page}, doseq=True)}"
 
     return url
-
-
-def _has_more(result: SearchResult) -> bool:
-    return result.total > result.request.page * result.request.size

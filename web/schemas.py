@@ -28,7 +28,9 @@ class SearchParameters(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     q: str = Field(
-        description='What to search for; "exact phrase" and -word work.', examples=["Canada peacekeeping logistics"]
+        description='What to search for, as typed: "exact phrase", -word, source:, author:, before:, after:, intitle:'
+        ' and words for days such as "last week" are understood.',
+        examples=["Canada peacekeeping logistics"],
     )
     size: int = Field(10, ge=1, le=MAX_SIZE, description="Results a page.")
     page: int = Field(1, ge=1)
@@ -43,6 +45,9 @@ class SearchParameters(BaseModel):
     mode: Mode = Field("hybrid", description="Which legs search.")
     fusion: Fusion = Field("share", description="How hybrid search joins its legs.")
     explain: bool = Field(False, description="Say what each score is made of.")
+    as_of: Day = Field(None, description='The "now" of fresh news and of words such as "last week"; today if absent.')
+    date_words: bool = Field(True, description='Read words such as "last week" as a period.')
+    spelling: bool = Field(True, description="Correct words that the corpus does not know.")
 
     def request(self) -> SearchRequest:
         """The search that is asked for."""
@@ -58,7 +63,18 @@ class SearchParameters(BaseModel):
             mode=self.mode,
             fusion=self.fusion,
             explain=self.explain,
+            as_of=self.as_of,
+            date_words=self.date_words,
+            spelling=self.spelling,
         )
+
+
+class SimilarParameters(BaseModel):
+    """The parameters of a look at what is near an article."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    size: int = Field(10, ge=1, le=MAX_SIZE, description="Articles to list.")
 
 
 class _Shape(BaseModel):
@@ -68,15 +84,27 @@ class _Shape(BaseModel):
 Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
+class Correction(_Shape):
+    """A word that was corrected."""
+
+    typed: str
+    meant: str
+
+
 class Interpreted(_Shape):
     """How the query was read; `notes` says what was done about anything odd."""
 
-    text: str
+    text: str = Field(description="What was searched for, spelling corrected.")
     phrases: list[str]
     excluded: list[str]
+    title: list[str] = Field(description="What must stand in the title.")
     first_day: str | None = Field(alias="from")
     last_day: str | None = Field(alias="to")
+    date_words: str | None = Field(description="The words that from and to were read from; undone by date_words=false.")
     sources: list[str]
+    excluded_sources: list[str]
+    authors: list[str]
+    corrections: list[Correction] = Field(description="Undone by spelling=false.")
     notes: list[str]
 
 
@@ -122,7 +150,8 @@ class Result(_Shape):
     passage: ResultPassage
     more_passages: int = Field(description="Further passages of the article among the candidates.")
     duplicates: list[Duplicate]
-    signals: dict[str, float] | None = Field(None, description="Only with explain.")
+    signals: dict[str, float] | None = Field(None, description="What was measured; only with explain.")
+    shares: dict[str, float] | None = Field(None, description="What each signal adds to the score; only with explain.")
 
 
 class FacetValue(_Shape):
@@ -137,6 +166,8 @@ class Facets(_Shape):
 
     source: list[FacetValue]
     year: list[FacetValue]
+    author: list[FacetValue]
+    language: list[FacetValue]
 
 
 class TimelinePoint(_Shape):
@@ -155,11 +186,24 @@ class SearchResponse(_Shape):
     generation: str
     page: int
     size: int
-    total: int
+    total: int = Field(description="Articles that pass the relevance gate; weaker results follow them.")
     total_relation: Literal["eq", "gte"] = Field(description="Whether total is exact or a lower bound.")
+    gate: float = Field(description="The score from which an article counts as matching.")
     results: list[Result]
     facets: Facets
     timeline: list[TimelinePoint]
+
+
+class SimilarArticle(ArticleSummary):
+    """An article near another one in meaning; `score` is the cosine between them."""
+
+    score: float
+
+
+class SimilarResponse(_Shape):
+    """The articles nearest to one, nearest first; copies of it are left out."""
+
+    similar: list[SimilarArticle]
 
 
 class ArticlePassage(_Shape):

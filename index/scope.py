@@ -1,0 +1,124 @@
+"""From filters to the passages that a search may look at."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from index.catalog import PassageColumns
+from index.filters import Filters, same_language, same_name
+from index.terms import Clause, Terms, analyse
+from index.vectors import Mask, Numbers
+
+_NO_NAME = ("\0",)
+
+ArticlesAt = Callable[[str], Numbers]
+"""The articles whose address is at a host, such as bbc.co.uk, or below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The passages that filters leave: what a store needs to search only those.
+
+    `passages` and `articles` count what is left; `unknown` lists filter values that name nothing.
+    """
+
+    mask: Mask | None
+    clauses: tuple[Clause, ...]
+    passages: int
+    articles: int
+    unknown: tuple[str, ...] = ()
+
+
+def scope_of(filters: Filters, columns: PassageColumns, terms: Terms, at_host: ArticlesAt) -> Scope:
+    """The passages that `filters` leave. Phrases and hosts are no clauses: only the mask knows of them."""
+    if not filters:
+        return Scope(None, (), len(columns.numbers), len(columns.article_numbers))
+    hosts = {name: at_host(name) for name in (*filters.sources, *filters.excluded_sources) if "." in name}
+    hosts = {name: articles for name, articles in hosts.items() if len(articles)}
+    exact, unknown = _stored_names(filters, columns, hosts)
+    articles = _article_mask(exact, columns)
+    articles &= _sources_mask(exact, filters, columns, hosts)
+    for stems in map(_stems, filters.excluded):
+        articles[_articles_with(stems, columns, terms)] = False
+    mask = articles[columns.article_positions]
+    for stems in map(_stems, filters.phrases):
+        if stems:
+            mask &= np.isin(columns.numbers, terms.matching(stems))
+    for stems in map(_stems, filters.title):
+        if stems:
+            mask &= np.isin(columns.numbers, terms.in_title(stems))
+    left = np.unique(columns.article_positions[mask])
+    clauses = tuple(terms.clauses(replace(exact, sources=()) if hosts else exact)) if mask.any() else ()
+    return Scope(mask, clauses, int(mask.sum()), len(left), unknown)
+
+
+def _stored_names(filters: Filters, columns: PassageColumns, hosts: Iterable[str]) -> tuple[Filters, tuple[str, ...]]:
+    """`filters` with every name as it is stored, and the names that nothing has."""
+    sources, languages = _distinct(columns.sources), _distinct(columns.languages)
+    authors = _distinct([name for names in columns.authors for name in names] if filters.authors else [])
+    unknown: list[str] = []
+
+    def named(wanted: tuple[str, ...], stored: list[str], same: Callable[[str, str], bool]) -> tuple[str, ...]:
+        unknown.extend(asked for asked in wanted if not any(same(asked, value) for value in stored))
+        found = tuple(value for value in stored if any(same(asked, value) for asked in wanted))
+        # A name that nothing has must leave nothing, not everything.
+        return found or (_NO_NAME if wanted else ())
+
+    excluded = named(filters.excluded_sources, sources, same_name)
+    exact = replace(
+        filters,
+        sources=named(filters.sources, sources, same_name),
+        excluded_sources=() if excluded == _NO_NAME else excluded,
+        authors=named(filters.authors, authors, same_name),
+        languages=named(filters.languages, languages, same_language),
+    )
+    return exact, tuple(name for name in unknown if name not in hosts)
+
+
+def _article_mask(exact: Filters, columns: PassageColumns) -> Mask:
+    """Which articles pass the filters on days, languages and authors."""
+    mask = np.ones(len(columns.article_numbers), dtype=bool)
+    if exact.first_day or exact.last_day:
+        first, last = exact.first_day or "", exact.last_day or "9999-12-31"
+        mask &= np.fromiter((day is not None and first <= day <= last for day in columns.days), bool, len(mask))
+    if exact.languages:
+        mask &= _among(columns.languages, exact.languages)
+    if exact.authors:
+        people = frozenset(exact.authors)
+        mask &= np.fromiter((not people.isdisjoint(names) for names in columns.authors), bool, len(mask))
+    return mask
+
+
+def _sources_mask(exact: Filters, asked: Filters, columns: PassageColumns, hosts: dict[str, Numbers]) -> Mask:
+    """Which articles come from a source that is wanted, by its name or its host, and from none that is not."""
+
+    def at(names: Sequence[str]) -> Mask:
+        found = [hosts[name] for name in names if name in hosts]
+        return np.isin(columns.article_numbers, np.concatenate([*found, np.empty(0, dtype=np.int64)]))
+
+    mask = np.ones(len(columns.article_numbers), dtype=bool)
+    if asked.sources:
+        mask &= _among(columns.sources, exact.sources) | at(asked.sources)
+    if asked.excluded_sources:
+        mask &= ~(_among(columns.sources, exact.excluded_sources) | at(asked.excluded_sources))
+    return mask
+
+
+def _among(values: Sequence[str | None], names: Iterable[str]) -> Mask:
+    wanted = frozenset(names)
+    return np.fromiter((value in wanted for value in values), bool, len(values))
+
+
+def _articles_with(stems: Sequence[str], columns: PassageColumns, terms: Terms) -> Numbers:
+    """Positions of the articles in which these stems stand side by side."""
+    found = terms.matching(stems) if stems else np.empty(0, dtype=np.int64)
+    return columns.article_positions[np.isin(columns.numbers, found)]
+
+
+def _stems(words: str) -> list[str]:
+    return [term.stem for term in analyse(words)]
+
+
+def _distinct(values: Sequence[str | None]) -> list[str]:
+    return sorted({value for value in values if value is not None})
