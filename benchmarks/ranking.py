@@ -63,7 +63,8 @@ BEFORE = Constants(article_cosine=0.3)
 IN_USE = Constants(
     share=rank.SHARE_WEIGHT, share_power=rank.SHARE_POWER, pairs=rank.PAIR_WEIGHT, lead=rank.LEAD_WEIGHT,
     article_cosine=rank.ARTICLE_COSINE_WEIGHT, article_share=rank.ARTICLE_SHARE_WEIGHT,
-    article_power=rank.ARTICLE_SHARE_POWER, article_coverage=rank.COVERAGE_WEIGHT, feedback=rank.FEEDBACK_WEIGHT, feedback_passages=rank.FEEDBACK_PASSAGES,
+    article_power=rank.ARTICLE_SHARE_POWER, article_coverage=rank.COVERAGE_WEIGHT,
+    feedback=rank.FEEDBACK_WEIGHT, feedback_passages=rank.FEEDBACK_PASSAGES,
 )  # fmt: skip
 RECENT = replace(IN_USE, recency=rank.RECENCY_WEIGHT, half_life=rank.HALF_LIFE_DAYS)
 

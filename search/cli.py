@@ -12,10 +12,11 @@ import click
 from index.cli import COMMANDS as INDEX_COMMANDS
 from index.cli import counted, index_option, json_option, run_command_line, write_json
 from index.filters import Filters
-from search.query import COLLAPSES, FUSIONS, MAX_SIZE, MODES, SORTS, SearchRequest
+from search.query import COLLAPSES, FUSIONS, MAX_RESULTS, MAX_SIZE, MODES, SORTS, SearchRequest
 
 if TYPE_CHECKING:
     from search.hits import Hit, SearchResult
+    from search.rerank import Reranker
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,6 +25,11 @@ _TEXT_WIDTH = 100
 
 def _ranking_options(command: Command) -> Command:
     for option in (
+        click.option("--rerank-seconds", type=click.FloatRange(0), default=1.0, show_default=True, metavar="SECONDS",
+                     help="Time that the cross-encoder may take for a search."),
+        click.option("--rerank-top", type=click.IntRange(1, MAX_RESULTS), default=50, show_default=True,
+                     metavar="N", help="Results that the cross-encoder sees."),
+        click.option("--rerank", metavar="MODEL", help="Let this cross-encoder order the first results."),
         click.option("--fusion", type=click.Choice(FUSIONS), default="share", show_default=True,
                      help="How hybrid search joins its legs."),
         click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True,
@@ -31,6 +37,12 @@ def _ranking_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _reranker(name: str | None, top: int, seconds: float) -> "Reranker | None":
+    from search.rerank import Reranker
+
+    return Reranker.load(name, top, seconds) if name else None
 
 
 class _QueryCommand(click.Command):
@@ -68,7 +80,7 @@ def search(
     query: tuple[str, ...], size: int, page: int, first_day: str | None, last_day: str | None,
     sources: tuple[str, ...], excluded_sources: tuple[str, ...], authors: tuple[str, ...], languages: tuple[str, ...],
     sort: Any, collapse: Any, explain: bool, as_of: str | None, no_date_words: bool, no_spelling: bool,
-    mode: Any, fusion: Any, root: Path, as_json: bool,
+    mode: Any, fusion: Any, rerank: str | None, rerank_top: int, rerank_seconds: float, root: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Search for QUERY: ranked passages with where they come from.
 
@@ -87,7 +99,7 @@ def search(
         )
     )  # fmt: skip
     interpret(request)  # a bad query is found before the model is loaded
-    engine = Engine.open(root)
+    engine = Engine.open(root, reranker=_reranker(rerank, rerank_top, rerank_seconds))
     result = engine.search(request)
     if as_json:
         write_json(result_json(result))
@@ -130,7 +142,8 @@ def search(
 @json_option
 def evaluate(
     queries: Path, qrels: Path, run_file: Any, run_name: str, as_of: str | None, against_index: Path | None,
-    against: tuple[str, ...], show: int, mode: Any, fusion: Any, root: Path, as_json: bool,
+    against: tuple[str, ...], show: int, mode: Any, fusion: Any, rerank: str | None, rerank_top: int,
+    rerank_seconds: float, root: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the index at hand on labelled queries, alone or against another index or other settings."""
     from index.encoder import load_encoder
@@ -145,7 +158,7 @@ def evaluate(
     other = against_index or root
     labels = labels_of(request, rival, (root, other)) if against or against_index else None
     load = cache(load_encoder)  # both indexes share the model if they were built with one
-    engine = Engine.open(root, load)
+    engine = Engine.open(root, load, _reranker(rerank, rerank_top, rerank_seconds))
     outcome = measure(engine, queries, qrels, request, own_dates=own_dates)
     if run_file:
         run_file.writelines(trec_lines(outcome.run, run_name))

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from index.article import Passage
 from index.duplicates import shared_words
 from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
 from index.generation import live_generation, load_manifest
@@ -19,6 +20,7 @@ from search.highlight import best_sentence, highlights
 from search.hits import ArticleView, Facets, Hit, SearchResult, Similar
 from search.query import Interpreted, SearchRequest, check, interpret
 from search.rank import Group, gate
+from search.rerank import Reranker, reordered
 from search.retrieve import Plan, Tier, listed, plan, ranking, scored, weighs_all
 
 # A passage stands in another copy too if so many of its words do: editing changes a few, a paragraph of its
@@ -31,21 +33,24 @@ Item = tuple[Group, Tier]
 class Engine:
     """An open index and its encoder. Safe to share between threads; `refresh` follows changes."""
 
-    def __init__(self, store: Store, encoder: Encoder, root: Path | None = None) -> None:
+    def __init__(
+        self, store: Store, encoder: Encoder, root: Path | None = None, reranker: Reranker | None = None
+    ) -> None:
         self._store = store
         self._encoder = encoder
+        self._reranker = reranker
         self._root = root
         self._seen = _state(root)
         self._refreshing = threading.Lock()
 
     @classmethod
-    def open(cls, root: Path, load: LoadEncoder = load_encoder) -> Self:
-        """The live generation at `root` with the model that it was built with.
+    def open(cls, root: Path, load: LoadEncoder = load_encoder, reranker: Reranker | None = None) -> Self:
+        """The live generation at `root` with the model that it was built with; `reranker` has the last word on order.
 
         Raises IndexMissing, IndexDamaged, IndexOutdated or ModelError.
         """
         store = EmbeddedStore.open(root)
-        return cls(store, matching_encoder(store.model, load), root)
+        return cls(store, matching_encoder(store.model, load), root, reranker)
 
     @property
     def store(self) -> Store:
@@ -86,6 +91,9 @@ class Engine:
         lowest = gate([group.score for group, _ in found.groups], comparable=comparable)
         passing = [item for item in found.groups if item[0].score >= lowest]
         groups = found.groups if request.sort == "relevance" else _dated(store, passing, request.sort)
+        reranked: dict[int, float] = {}
+        if self._reranker and interpreted.text and request.sort == "relevance":
+            groups, reranked = _reranked(store, self._reranker, asked.wording.text, groups)
         first = (request.page - 1) * request.size
         page = _under_heads(store, groups[first : first + request.size])
         return SearchResult(
@@ -100,7 +108,7 @@ class Engine:
             total=len(passing),
             total_is_exact=found.exhausted or len(passing) < len(found.groups),
             gate=round(lowest, 4),
-            hits=tuple(_hits(store, asked, request, interpreted, page, first)),
+            hits=tuple(_hits(store, asked, request, interpreted, page, first, reranked)),
             has_more=len(groups) > first + request.size,
             facets=_facets(store, passing),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
@@ -174,6 +182,23 @@ def _dated(store: Store, groups: Sequence[Item], sort: str) -> list[Item]:
     return dated + undated
 
 
+def _reranked(
+    store: Store, reranker: Reranker, query: str, groups: Sequence[Item]
+) -> tuple[list[Item], dict[int, float]]:
+    """`groups` with the first in the order of a cross-encoder, and its scores by passage."""
+    numbers = [int(tier.numbers[group.passages[0]]) for group, tier in groups[: reranker.top]]
+    passages = store.passages(numbers)
+    articles = store.articles([passage.article for passage in passages.values()])
+
+    def text(passage: Passage) -> str:
+        article = articles[passage.article]
+        return f"{article.title}\n{article.text[passage.start : passage.end]}"
+
+    scores = reranker.scores(query, [text(passages[number]) for number in numbers])
+    order = reordered(len(groups), scores)
+    return [groups[at] for at in order], dict(zip(numbers, scores.tolist(), strict=False))
+
+
 def _under_heads(store: Store, page: Sequence[Item]) -> list[Item]:
     """The head of each story in place of its best copy, unless what was found stands only in the copy."""
     pairs = [(group.article, group.head.article) for group, _ in page if group.head]
@@ -192,7 +217,13 @@ def _under_heads(store: Store, page: Sequence[Item]) -> list[Item]:
 
 
 def _hits(
-    store: Store, asked: Plan, request: SearchRequest, interpreted: Interpreted, page: Sequence[Item], first: int
+    store: Store,
+    asked: Plan,
+    request: SearchRequest,
+    interpreted: Interpreted,
+    page: Sequence[Item],
+    first: int,
+    reranked: Mapping[int, float],
 ) -> Iterator[Hit]:
     numbers = [int(tier.numbers[group.passages[0]]) for group, tier in page]
     shown = [group.article for group, _ in page]
@@ -200,6 +231,7 @@ def _hits(
     for rank, ((group, tier), number) in enumerate(zip(page, numbers, strict=True), start=first + 1):
         article, passage = articles[group.article], passages[number]
         text = article.text[passage.start : passage.end]
+        extra = {"rerank": round(reranked[number], 4)} if number in reranked else {}
         yield Hit(
             rank=rank,
             score=round(group.score, 4),
@@ -210,7 +242,7 @@ def _hits(
             best_sentence=best_sentence(text, asked.wording.words),
             more_passages=len(group.passages) - 1,
             copies=tuple(copies.get(group.article, ())),
-            signals=tier.signals(group.passages[0]) if request.explain else {},
+            signals=tier.signals(group.passages[0]) | extra if request.explain else {},
             shares=tier.shares(group.passages[0]) if request.explain else {},
         )
 

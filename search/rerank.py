@@ -35,16 +35,20 @@ _SCORING = ("ForSequenceClassification", "ForCausalLM")  # the latter answers ye
 class Reranker:
     """A cross-encoder. Safe to share between threads, one of which uses it at a time."""
 
-    def __init__(self, model: "CrossEncoder", name: str) -> None:
+    def __init__(
+        self, model: "CrossEncoder", name: str, top: int = RERANKED, budget_seconds: float = BUDGET_SECONDS
+    ) -> None:
         self.name = name
+        self.top = top
+        self.budget_seconds = budget_seconds
         self._model = model
         self._lock = threading.Lock()
         # The first run of a model is slower than any other and belongs to no search's budget.
         self._scored([("warm", "warm")] * _BATCH)
 
     @classmethod
-    def load(cls, name_or_path: str) -> Self:
-        """The cross-encoder in a folder, or with a name on the hub of models.
+    def load(cls, name_or_path: str, top: int = RERANKED, budget_seconds: float = BUDGET_SECONDS) -> Self:
+        """The cross-encoder in a folder, or with a name on the hub of models, for the first `top` candidates.
 
         A name is looked for on this machine first, and nowhere else where HF_HUB_OFFLINE is set. Raises
         ModelError when it cannot be had, or is a model of another kind.
@@ -66,9 +70,9 @@ class Reranker:
                 f"'{name_or_path}' is not a cross-encoder that gives a pair one score."
                 " Name one, such as cross-encoder/ms-marco-MiniLM-L6-v2, or its folder."
             )
-        return cls(model, name_or_path)
+        return cls(model, name_or_path, top, budget_seconds)
 
-    def scores(self, query: str, texts: Sequence[str], budget_seconds: float = BUDGET_SECONDS) -> Scores:
+    def scores(self, query: str, texts: Sequence[str]) -> Scores:
         """How well each of the first n texts answers `query`, for as many as fit in the budget: shape (n,).
 
         Higher is better; only scores of one query can be compared. Waiting for another thread is part of the
@@ -76,13 +80,13 @@ class Reranker:
         """
         began = time.monotonic()
         scores: list[Scores] = []
-        if not self._lock.acquire(timeout=max(0.0, budget_seconds)):
+        if not self._lock.acquire(timeout=max(0.0, self.budget_seconds)):
             return np.empty(0, dtype=np.float32)
         try:
             slowest = 0.0
             for first in range(0, len(texts), _BATCH):
                 start = time.monotonic()
-                if start - began + slowest >= budget_seconds:
+                if start - began + slowest >= self.budget_seconds:
                     break
                 scores.append(self._scored([(query, text) for text in texts[first : first + _BATCH]]))
                 slowest = max(slowest, time.monotonic() - start)

@@ -21,7 +21,7 @@ def dateline(monkeypatch, capsys, load, tmp_path):
     def run(*arguments):
         import search.engine
 
-        monkeypatch.setattr(search.engine.Engine.open.__func__, "__defaults__", (load,))
+        monkeypatch.setattr(search.engine.Engine.open.__func__, "__defaults__", (load, None))
         monkeypatch.setattr(sys, "argv", ["dateline", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             run_command_line(COMMANDS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from index.errors import ModelError
 from search import rerank
+from search.engine import Engine
 from search.rerank import Reranker, reordered
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ferry", "aground", "budget", "town", "warm"]
@@ -34,6 +35,11 @@ def reranker(tmp_path_factory):
     return Reranker.load(str(save_bert(tmp_path_factory.mktemp("model") / "bert")))
 
 
+def within(reranker, seconds):
+    reranker.budget_seconds = seconds
+    return reranker
+
+
 class SlowModel:
     """Takes `seconds` by its own clock for a batch, and scores a text by its length."""
 
@@ -54,30 +60,30 @@ def slow_reranker(monkeypatch, seconds):
 
 def test_every_text_gets_the_score_the_model_gives_its_pair_alone(reranker):
     texts = ["ferry aground", "town budget", "budget", "ferry", "aground town ferry", ""]
-    together = reranker.scores("ferry", texts, 60)
-    alone = [reranker.scores("ferry", [text], 60)[0] for text in texts]
+    together = within(reranker, 60).scores("ferry", texts)
+    alone = [within(reranker, 60).scores("ferry", [text])[0] for text in texts]
     assert together.dtype == np.float32
     assert together == pytest.approx(alone, abs=1e-5)
     assert len(set(together.round(4))) > 3
 
 
 def test_no_texts_and_no_time_give_no_scores(reranker):
-    assert reranker.scores("ferry", [], 60).shape == (0,)
-    assert reranker.scores("ferry", ["ferry"], 0).shape == (0,)
+    assert within(reranker, 60).scores("ferry", []).shape == (0,)
+    assert within(reranker, 0).scores("ferry", ["ferry"]).shape == (0,)
 
 
 def test_scoring_stops_before_a_batch_that_would_break_the_budget(monkeypatch):
     slow = slow_reranker(monkeypatch, 0.3)
-    assert slow.scores("q", ["x" * length for length in range(20)], 1.0).tolist() == list(range(12))
+    assert slow.scores("q", ["x" * length for length in range(20)]).tolist() == list(range(12))
 
 
 def test_the_first_batch_is_scored_whatever_it_takes_and_no_other_after_it(monkeypatch):
-    assert len(slow_reranker(monkeypatch, 5.0).scores("q", ["a"] * 20, 1.0)) == rerank._BATCH
+    assert len(slow_reranker(monkeypatch, 5.0).scores("q", ["a"] * 20)) == rerank._BATCH
 
 
 def test_who_waits_longer_than_the_budget_for_another_thread_gets_no_scores(reranker):
     with reranker._lock:
-        assert reranker.scores("ferry", ["ferry"], 0.01).shape == (0,)
+        assert within(reranker, 0.01).scores("ferry", ["ferry"]).shape == (0,)
 
 
 def test_a_folder_without_a_model_is_refused_and_named(tmp_path):
@@ -130,3 +136,20 @@ def test_reordering_loses_nobody_and_leaves_the_unscored_behind(scores, more):
     assert order[len(scores) :] == list(range(len(scores), len(scores) + more))
     found = [scores[position] for position in order[: len(scores)]]
     assert found == sorted(found, reverse=True)
+
+
+def test_a_search_puts_first_what_the_cross_encoder_scores_highest(root, load, reranker):
+    plain = Engine.open(root, load).search("ferry", size=5)
+    result = Engine.open(root, load, within(reranker, 60)).search("ferry", size=5, explain=True)
+    scores = [hit.signals["rerank"] for hit in result]
+    assert scores == sorted(scores, reverse=True)
+    assert {hit.article.id for hit in result} == {hit.article.id for hit in plain}
+    assert [hit.rank for hit in result] == [1, 2, 3, 4, 5]
+
+
+def test_what_lies_below_the_top_keeps_its_place(root, load, reranker):
+    plain = [hit.article.id for hit in Engine.open(root, load).search("ferry", size=5)]
+    few = Reranker(reranker._model, "few", top=2, budget_seconds=60)
+    reranked = [hit.article.id for hit in Engine.open(root, load, few).search("ferry", size=5)]
+    assert reranked[2:] == plain[2:]
+    assert set(reranked[:2]) == set(plain[:2])

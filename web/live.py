@@ -6,6 +6,7 @@ from pathlib import Path
 
 from index.errors import DatelineError
 from search.engine import Engine
+from search.rerank import Reranker
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +19,14 @@ class NotReady(DatelineError):
 
 
 class LiveEngine:
-    """Opens the index at `root` in the background and follows its changes until stopped."""
+    """Opens the index at `root` in the background and follows its changes until stopped.
 
-    def __init__(self, root: Path) -> None:
+    `rerank` names the cross-encoder that orders the first results, if there is to be one.
+    """
+
+    def __init__(self, root: Path, rerank: str | None = None) -> None:
         self._root = root
+        self._rerank = rerank
         self._engine: Engine | None = None
         self._reason = "The index is being opened. Try again in a moment."
         self._stop = threading.Event()
@@ -46,7 +51,8 @@ class LiveEngine:
         while not self._stop.is_set():
             try:
                 if self._engine is None:
-                    self._engine = Engine.open(self._root)
+                    reranker = Reranker.load(self._rerank) if self._rerank else None
+                    self._engine = Engine.open(self._root, reranker=reranker)
                     log.info("serving generation %s", self._engine.store.generation)
                 elif self._engine.refresh():
                     log.info("switched to generation %s", self._engine.store.generation)

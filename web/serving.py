@@ -16,13 +16,14 @@ _THREADS = 4
 _STOP_SECONDS = 10
 
 
-def serve(root: Path, host: str, port: int) -> None:
+def serve(root: Path, host: str, port: int, rerank: str | None = None) -> None:
     """Serves the index at `root` until stopped. Raises DatelineError when the address cannot be used."""
     from granian import Granian
     from granian.constants import Interfaces
 
     _check_address(host, port)
     os.environ["DATELINE_INDEX"] = str(root.absolute())
+    os.environ["DATELINE_RERANK"] = rerank or ""
     server = Granian(
         "web.serving:application", address=host, port=port, interface=Interfaces.WSGI, factory=True,
         workers=1, blocking_threads=_THREADS, websockets=False, log_enabled=False, workers_kill_timeout=_STOP_SECONDS,
@@ -32,13 +33,13 @@ def serve(root: Path, host: str, port: int) -> None:
 
 
 def application() -> Flask:
-    """The application for one worker process, over the index in $DATELINE_INDEX."""
+    """The application for one worker process, over the index in $DATELINE_INDEX, with the model $DATELINE_RERANK."""
     from web.app import create_app
     from web.live import LiveEngine
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     root = Path(os.environ["DATELINE_INDEX"])
-    return create_app(LiveEngine(root).start().engine, root)
+    return create_app(LiveEngine(root, os.environ.get("DATELINE_RERANK")).start().engine, root)
 
 
 def _check_address(host: str, port: int) -> None:
