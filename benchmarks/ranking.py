@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from ranking_pools import Array, Corpus, Pool, read_corpus, read_pools
+from ranking_pools import Array, Pool, read_corpus, read_pools
 from sklearn.linear_model import LogisticRegression
 
 from index.encoder import load_encoder
@@ -81,8 +81,7 @@ Scores = Callable[[Pool], Array]
 class Ranking:
     """Scores of a pool's articles under some constants."""
 
-    def __init__(self, corpus: Corpus, constants: Constants) -> None:
-        self._corpus = corpus
+    def __init__(self, constants: Constants) -> None:
         self.constants = constants
 
     def __call__(self, pool: Pool) -> Array:
@@ -91,9 +90,8 @@ class Ranking:
         passages, whole = self.parts(pool)
         if constants.feedback:
             best = np.argsort(-(passages + whole), kind="stable")[: constants.feedback_passages]
-            vectors = self._corpus.vectors[pool.candidates]
-            centre = vectors[best].mean(axis=0)
-            passages = passages + constants.feedback * (vectors @ (centre / np.linalg.norm(centre)))
+            centre = pool.likeness[:, best].mean(axis=1) / np.sqrt(pool.likeness[np.ix_(best, best)].mean())
+            passages = passages + constants.feedback * centre
         scores = best_of(passages, pool) + _of_articles(whole, pool)
         if constants.second:
             scores += constants.second * _second(passages, pool)
@@ -278,13 +276,13 @@ def p_value(one: Figures, other: Figures) -> float:
     return 2 * float(min((differences <= 0).mean(), (differences >= 0).mean(), 0.5))
 
 
-def tuned(corpus: Corpus, sets: Sequence[Sequence[Pool]], chosen: Sequence[Array], start: Constants) -> Constants:
+def tuned(sets: Sequence[Sequence[Pool]], chosen: Sequence[Array], start: Constants) -> Constants:
     """Coordinate ascent over GRID on the mean of the sets, from `start`; `chosen` marks the queries to use."""
     known: dict[Constants, float] = {}
 
     def value(constants: Constants) -> float:
         if constants not in known:
-            ranking = Ranking(corpus, constants)
+            ranking = Ranking(constants)
             parts = [
                 np.mean([pool.gains(ranking(pool))[0] for pool, use in zip(pools, mask, strict=True) if use])
                 for pools, mask in zip(sets, chosen, strict=True)
@@ -292,13 +290,12 @@ def tuned(corpus: Corpus, sets: Sequence[Sequence[Pool]], chosen: Sequence[Array
             known[constants] = float(np.mean(parts))
         return known[constants]
 
-    best = start
-    while True:
-        tried = [replace(best, **{name: step}) for name, steps in GRID.items() for step in steps]
-        better = max(tried, key=value)
-        if value(better) <= value(best):
-            return best
-        best = better
+    best, before = start, -1.0
+    while value(best) > before:
+        before = value(best)
+        for name, steps in GRID.items():
+            best = max((best, *(replace(best, **{name: step}) for step in steps)), key=value)
+    return best
 
 
 def folds(sets: Sequence[Sequence[Pool]]) -> list[Array]:
@@ -307,11 +304,11 @@ def folds(sets: Sequence[Sequence[Pool]]) -> list[Array]:
     return [generator.permutation(len(pools)) % _FOLDS for pools in sets]
 
 
-def cross_validated(corpus: Corpus, sets: Sequence[Sequence[Pool]]) -> tuple[Figures, list[Constants]]:
+def cross_validated(sets: Sequence[Sequence[Pool]]) -> tuple[Figures, list[Constants]]:
     """Every query ranked with constants that the other four folds chose, from plain hybrid on."""
     parts = folds(sets)
-    found = [tuned(corpus, sets, [part != fold for part in parts], BEFORE) for fold in range(_FOLDS)]
-    rankings = [Ranking(corpus, constants) for constants in found]
+    found = [tuned(sets, [part != fold for part in parts], BEFORE) for fold in range(_FOLDS)]
+    rankings = [Ranking(constants) for constants in found]
     gains = [
         np.asarray([pool.gains(rankings[fold](pool)) for pool, fold in zip(pools, part, strict=True)])
         for pools, part in zip(sets, parts, strict=True)
@@ -369,13 +366,13 @@ def main(arguments: list[str]) -> None:
     }
     table |= {name: measured(sets, score) for name, score in BASELINES.items()}
     for rankings in (ALONE, WITHOUT, RECENCY):
-        table |= {name: measured(sets, Ranking(corpus, constants)) for name, constants in rankings.items()}
+        table |= {name: measured(sets, Ranking(constants)) for name, constants in rankings.items()}
     table["logistic regression, held out"] = learned(sets)
     chosen: list[Constants] = []
     if "--tune" in options:
-        table["tuned, held out"], chosen = cross_validated(corpus, sets)
-        whole = tuned(corpus, sets, [np.ones(len(pools), bool) for pools in sets], IN_USE)
-        table["tuned on everything"] = measured(sets, Ranking(corpus, whole))
+        table["tuned, held out"], chosen = cross_validated(sets)
+        whole = tuned(sets, [np.ones(len(pools), bool) for pools in sets], IN_USE)
+        table["tuned on everything"] = measured(sets, Ranking(whole))
         chosen.append(whole)
     if "--json" in options:
         print(json.dumps({name: {"ndcg@10": figures.means} for name, figures in table.items()}))

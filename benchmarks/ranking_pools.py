@@ -80,8 +80,8 @@ class Corpus:
 class Pool:
     """The candidates of one query: `signals` has one value a candidate, `whole` one value an article.
 
-    `candidates` are positions of passages, `group` says which of `articles` each belongs to, `dense` and
-    `bm25` are scores of every article of the corpus, for the baselines.
+    `candidates` are positions of passages, `likeness` the cosines between them, `group` says which of
+    `articles` each belongs to, `dense` and `bm25` are scores of every article of the corpus, for the baselines.
     """
 
     id: str
@@ -92,6 +92,7 @@ class Pool:
     relevant: Array
     ideal_gain: float
     candidates: Array
+    likeness: Array
     group: Array
     articles: Array
     dense: Array
@@ -191,6 +192,7 @@ def _pool(corpus: Corpus, query: dict[str, Any], relevant: list[int], encoder: E
         day=date.fromisoformat(query["date"]).toordinal() if "date" in query else None,
         ideal_gain=float(_DISCOUNTS[: min(10, len(relevant))].sum()),
         candidates=candidates, group=group, articles=articles,
+        likeness=corpus.vectors[candidates] @ corpus.vectors[candidates].T,
         dense=_best(cosines, corpus.article, len(gains)), bm25=_best(bm25["passage .9 .4"], corpus.article, len(gains)),
         known=unknown == 0,
     )  # fmt: skip

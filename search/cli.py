@@ -198,7 +198,9 @@ def _show(result: "SearchResult") -> None:
         beyond = result.request.page > 1 and result.total
         console.print("No more results." if beyond else "Nothing found. Try other words, or fewer filters.")
         return
-    for hit in result.hits:
+    for position, hit in enumerate(result.hits):
+        if hit.score < result.gate and (position == 0 or result.hits[position - 1].score >= result.gate):
+            console.print(Text("Weaker matches", style="italic"))
         console.print(Text.assemble((f"{hit.rank:>2}. ", "dim"), (hit.article.title, "bold")))
         console.print(Padding(Text(_origin(hit), style="cyan"), (0, 0, 0, 4)))
         passage = Text(" ".join(hit.text.split("\n")))

@@ -15,7 +15,7 @@ from index.terms import Term, Word, analyse, spellings
 from search.spellings import other_spellings
 
 # Shorter words are near too many others.
-_SHORTEST_CORRECTED = 5
+_SHORTEST_CORRECTED = 4
 # Two slips in a word are believed from this length on.
 _SHORTEST_WITH_TWO_SLIPS = 8
 # A spelling that stands in one passage of many is as likely a slip as the word asked for.
@@ -147,7 +147,14 @@ def _nearest(word: str, distance: int, vocabulary: Vocabulary) -> str | None:
     least = _least_passages(vocabulary)
     near = vocabulary.near(word, distance)
     ranked = sorted(near, key=lambda other: (other[0] != word[0], -near[other], other))
-    return next((other for other in ranked if other.isalpha() and vocabulary.known(other) >= least), None)
+    return next(
+        (
+            other
+            for other in ranked
+            if len(other) >= _SHORTEST_CORRECTED and other.isalpha() and vocabulary.known(other) >= least
+        ),
+        None,
+    )
 
 
 def _split(word: str, vocabulary: Vocabulary) -> str | None:

@@ -7,7 +7,7 @@ from index.build import add
 from search.engine import Engine
 from web.app import create_app
 from web.live import NotReady
-from web.schemas import ArticleResponse, ErrorResponse, SearchResponse, StatsResponse
+from web.schemas import ArticleResponse, ErrorResponse, SearchResponse, SimilarResponse, StatsResponse
 
 
 @pytest.fixture
@@ -41,6 +41,38 @@ def test_search_answers_in_the_shape_of_the_contract(client):
     start, end = found.results[0].passage.start, found.results[0].passage.end
     whole = client.get("/api/v1/articles/strike").json["text"]
     assert whole[start:end] == found.results[0].passage.text
+
+
+def test_each_signal_says_what_it_adds_to_the_score(client):
+    best = client.get("/api/v1/search?q=ferry+strike&explain=true&as_of=2025-08-21").json["results"][0]
+    assert sum(best["shares"].values()) == pytest.approx(best["score"], abs=1e-3)
+    assert best["signals"]["recency"] > 0.9
+    assert "shares" not in client.get("/api/v1/search?q=ferry").json["results"][0]
+
+
+def test_what_was_read_out_of_the_query_is_said(client):
+    asked = {"q": 'ferri source:"Harbour Wire" deckhnads last week', "as_of": "2025-08-27"}
+    read = client.get("/api/v1/search", query_string=asked).json["interpreted"]
+    assert (read["from"], read["to"], read["date_words"]) == ("2025-08-18", "2025-08-24", "last week")
+    assert (read["text"], read["sources"]) == ("ferri deckhands", ["Harbour Wire"])
+    assert read["corrections"] == [{"typed": "deckhnads", "meant": "deckhands"}]
+    plain = client.get("/api/v1/search", query_string=asked | {"date_words": "false", "spelling": "false"})
+    assert plain.json["interpreted"]["text"] == "ferri deckhnads last week"
+
+
+def test_similar_articles(client):
+    found = SimilarResponse.model_validate(client.get("/api/v1/articles/strike/similar?size=2").json).similar
+    assert found[0].id == "ferry"
+    assert len(found) == 2
+    error(client.get("/api/v1/articles/nope/similar"), 404)
+    error(client.get("/api/v1/articles/strike/similar?size=0"), 400, "size")
+
+
+def test_facets_and_timeline_count_what_matches(client):
+    found = client.get("/api/v1/search?q=ferry+strike+wages&size=1").json
+    for name in ("source", "year", "author", "language"):
+        assert found["facets"][name], name
+    assert sum(month["count"] for month in found["timeline"]) <= found["total"]
 
 
 def test_posting_json_gives_the_same_answer(client):
@@ -82,6 +114,8 @@ def test_filters(client, parameters, expected):
         ("q=x&mode=magic", "mode"),
         ("q=x&collapse=story2", "collapse"),
         ("q=x&explain=perhaps", "explain"),
+        ("q=x&as_of=soon", "as_of"),
+        ("q=x&date_words=perhaps", "date_words"),
     ],
 )
 def test_a_wrong_parameter_is_a_400_that_names_it(client, parameters, field):

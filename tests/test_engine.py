@@ -218,3 +218,100 @@ def test_no_index_says_how_to_build_one(tmp_path, load):
 def test_a_bad_request_is_refused(engine):
     with pytest.raises(QueryError):
         engine.search(SearchRequest("ferry", size=0))
+
+
+@pytest.fixture
+def dated(tmp_path, load):
+    """The same words in 2019, in June 2025 and in August 2025, from two hosts."""
+    records = [
+        {
+            "id": day,
+            "title": f"Harbour closed {number}",
+            "text": f"The harbour was closed because of fog, the master said in report {number}.",
+            "published": day,
+            "url": f"https://{host}/harbour/{day}",
+        }
+        for number, (day, host) in enumerate(
+            [("2019-08-20", "www.coast.example"), ("2025-06-01", "news.coast.example"), ("2025-08-15", "wire.example")]
+        )
+    ]
+    rebuild(tmp_path / "dated", [str(write_jsonl(tmp_path / "dated.jsonl", records))], load)
+    return Engine.open(tmp_path / "dated", load)
+
+
+def test_of_equals_the_freshest_stands_first_seen_from_its_own_time(dated):
+    found = dated.search("harbour closed fog", as_of="2025-08-21", explain=True)
+    assert ids(found)[0] == "2025-08-15"
+    assert found.hits[0].shares["recency"] > found.hits[1].shares["recency"] > 0
+    assert ids(dated.search("harbour closed fog", as_of="2019-08-21"))[0] == "2019-08-20"
+
+
+def test_who_names_a_time_gets_no_freshness_on_top(dated):
+    found = dated.search("harbour closed fog", filters=Filters(first_day="2019-01-01"), explain=True)
+    assert all("recency" not in hit.shares for hit in found)
+
+
+def test_date_words_limit_the_time_and_say_so(dated):
+    found = dated.search("harbour fog last week", as_of="2025-08-21")
+    assert ids(found) == ["2025-08-15"]
+    assert found.interpreted.period.words == "last week"
+    assert any("2025-08-11" in note for note in found.interpreted.notes)
+    assert len(dated.search("harbour fog last week", as_of="2025-08-21", date_words=False)) == 3
+
+
+def test_date_words_that_would_leave_nothing_are_not_a_filter(dated):
+    found = dated.search("harbour fog yesterday", as_of="2025-08-21")
+    assert len(found) == 3
+    assert found.interpreted.period is None
+    assert any("yesterday" in note for note in found.interpreted.notes)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("harbour site:coast.example", {"2019-08-20", "2025-06-01"}),
+        ("harbour site:news.coast.example", {"2025-06-01"}),
+        ("harbour -site:coast.example", {"2025-08-15"}),
+        ("harbour after:2025-07-01", {"2025-08-15"}),
+        ("harbour before:2020", {"2019-08-20"}),
+        ('harbour intitle:"closed 1"', {"2025-06-01"}),
+    ],
+)
+def test_operators_limit_the_search(dated, query, expected):
+    assert set(ids(dated.search(query))) == expected
+
+
+def test_a_query_of_operators_alone_lists_the_newest_first(dated):
+    assert ids(dated.search("site:coast.example")) == ["2025-06-01", "2019-08-20"]
+    assert ids(dated.search("after:2019-01-01", sort="oldest")) == ["2019-08-20", "2025-06-01", "2025-08-15"]
+
+
+def test_a_slip_is_put_right_and_said(engine):
+    found = engine.search("ferri deckhnads strike")
+    assert found.interpreted.text == "ferri deckhands strike"  # "ferri" is a stem that the corpus has
+    assert found.interpreted.corrections == (("deckhnads", "deckhands"),)
+    assert any(note.startswith("Showing results for") for note in found.interpreted.notes)
+    assert engine.search("deckhnads strike", spelling=False).interpreted.corrections == ()
+
+
+@pytest.mark.parametrize(
+    "query", ["FERRY STRIKE", "ferry AND strike", 'ferry "strike', "ferry (strike", "ferry + strike*"]
+)
+def test_broken_or_shouted_syntax_still_answers(engine, query):
+    assert ids(engine.search(query))[0] == "strike"
+
+
+def test_similar_articles_are_the_nearest_others(engine):
+    assert [near.article.id for near in engine.similar("strike", 1)] == ["ferry"]
+    nearest = engine.similar("strike", 10)
+    assert {near.article.id for near in nearest} == {"ferry", "budget", "pont", "undated"}
+    assert [near.score for near in nearest] == sorted((near.score for near in nearest), reverse=True)
+    assert engine.similar("nope") is None
+
+
+def test_weaker_hits_follow_those_that_pass_the_gate(engine):
+    found = engine.search("ferry strike wages", size=5)
+    passing = [hit.score >= found.gate for hit in found]
+    assert passing == sorted(passing, reverse=True)
+    assert found.total == sum(passing) < len(found) == 5
+    assert sum(count for _, count in found.facets.years) <= found.total

@@ -48,6 +48,20 @@ def test_a_search_is_a_url_with_its_filters_filled_in(client):
     assert "Ferry crews" not in shown
 
 
+def test_date_words_and_corrections_are_shown_and_can_be_undone(client):
+    page = client.get("/", query_string={"q": "ferry deckhnads in August 2025"}).text
+    assert 'class="chip"' in page
+    assert "date_words=false" in page
+    assert "<strong>ferry deckhands</strong>" in page
+    assert "spelling=false" in page
+
+
+def test_an_article_names_similar_ones(client):
+    page = client.get("/article/strike").text
+    assert "Similar articles" in page
+    assert "/article/ferry" in page
+
+
 def test_nothing_found_says_what_may_help(client):
     shown = page(client, '/?q="purple+walrus"&source=Harbour+Wire')
     assert "Nothing found" in shown
