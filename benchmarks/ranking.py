@@ -52,6 +52,7 @@ class Constants:
     for_long_queries: bool = True
     second: float = 0.0
     feedback: float = 0.0
+    lexical_feedback: float = 0.0
     feedback_passages: int = 5
     recency: float = 0.0
     half_life: float = 30.0
@@ -112,6 +113,7 @@ class Ranking:
             + gate * constants.share * signals[constants.lexical] ** constants.share_power
             + constants.pairs * signals["pairs"] * (share if constants.pairs_gated else 1)
             + constants.coverage * signals["coverage"] ** 2
+            + constants.lexical_feedback * signals["lexical feedback"]
             + constants.lead * signals["lead"]
         )
         whole = (
@@ -217,6 +219,8 @@ ALONE: dict[str, Constants] = {
     "lexical as sure as the best share": replace(PLAIN, share=4.0, gate="share"),
     "lexical as sure as the best coverage": replace(PLAIN, share=1.0, gate="coverage"),
     "article coverage⁶ of long queries, .3": replace(PLAIN, article_coverage=0.3),
+    "lexical feedback, weight .1": replace(PLAIN, lexical_feedback=0.1),
+    "lexical feedback, weight .3": replace(PLAIN, lexical_feedback=0.3),
     "dense feedback, 5 passages, weight .2": replace(PLAIN, feedback=0.2),
     "dense feedback, 3 passages, weight .2": replace(PLAIN, feedback=0.2, feedback_passages=3),
     "dense feedback, 10 passages, weight .2": replace(PLAIN, feedback=0.2, feedback_passages=10),
@@ -233,6 +237,7 @@ WITHOUT: dict[str, Constants] = {
     "coverage for queries of any length": replace(IN_USE, for_long_queries=False),
     "article share, k1 .9, b .4": replace(IN_USE, article_lexical="article share .9 .4"),
     "without dense feedback": replace(IN_USE, feedback=0),
+    "with lexical feedback, .1": replace(IN_USE, lexical_feedback=0.1),
     "with title cosine, .1": replace(IN_USE, title_cosine=0.1),
     "with second passage, .1": replace(IN_USE, second=0.1),
     "with words covered, .2": replace(IN_USE, coverage=0.2),

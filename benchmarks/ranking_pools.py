@@ -25,6 +25,8 @@ Array = NDArray[Any]
 
 DEPTH = 200
 """Passages that each leg contributes, as in search/engine.py."""
+# Of lexical feedback: where new stems come from, and how many.
+_FEEDBACK_PASSAGES, _FEEDBACK_STEMS = 5, 10
 _DISCOUNTS = 1 / np.log2(np.arange(2, 12))
 
 
@@ -221,7 +223,18 @@ def _pool(corpus: Corpus, query: dict[str, Any], relevant: list[int], encoder: E
         "day": corpus.days[owner],
         "words": np.full(len(candidates), len(content)),
     }
+    pool.signals["lexical feedback"] = _lexical_feedback(corpus, pool, stems)
     return pool
+
+
+def _lexical_feedback(corpus: Corpus, pool: Pool, asked: list[int]) -> Array:
+    """RM3: the share that each candidate has of the stems that tell most of the first passages apart."""
+    lexicon = corpus.lexicons["passage"]
+    first = np.argsort(-(pool.signals["cosine"] + pool.signals["share"] ** 2), kind="stable")[:_FEEDBACK_PASSAGES]
+    told = np.asarray(lexicon.weights[pool.candidates[first]].sum(axis=0)).ravel()
+    told[asked] = 0
+    stems = np.argsort(-told)[:_FEEDBACK_STEMS].tolist()
+    return np.asarray(lexicon.weights[pool.candidates][:, stems].sum(axis=1)).ravel() / lexicon.ideal(stems, 0)
 
 
 def _pairs(

@@ -27,7 +27,8 @@ RAISE = "python tests/end_to_end/test_quality.py --raise"
 ALLOWANCE = 0.005
 WORTH_RAISING = 0.01
 SLIGHT = 0.0005
-AS_OF = "2025-11-01"  # freshness and date words would otherwise change the figures from day to day
+# When nothing in the corpus is fresh: the figures would otherwise change from day to day.
+AS_OF = "2030-01-01"
 
 
 def measured(engine, **options):
