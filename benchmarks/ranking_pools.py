@@ -167,7 +167,9 @@ def read_pools(corpus: Corpus, folder: Path, encoder: Encoder) -> list[Pool]:
         query, _, article, grade = line.split()
         if int(grade) > 0 and article in positions:
             labels.setdefault(query, set()).add(positions[article])
-    queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text("utf-8").splitlines()]
+    lines = (folder / "queries.jsonl").read_text("utf-8").splitlines()
+    # A query that stands there twice would sit on both sides of a fold.
+    queries = {query["id"]: query for query in map(json.loads, lines)}.values()
     return [_pool(corpus, query, sorted(labels[query["id"]]), encoder) for query in queries if query["id"] in labels]
 
 

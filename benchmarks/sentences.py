@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> None:
     encoder = load_encoder()
     engine = Engine(EmbeddedStore.open(Path(index)), encoder)
     for folder in map(Path, folders):
-        queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text("utf-8").splitlines()]
+        lines = (folder / "queries.jsonl").read_text("utf-8").splitlines()
+        queries = list({query["id"]: query for query in map(json.loads, lines)}.values())
         answered = [query for query in queries if query.get("answers")]
         if answered:
             show_choices(engine, encoder, answered)

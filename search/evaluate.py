@@ -234,9 +234,8 @@ def _read_queries(path: Path) -> list[Query]:
             raise UsageError(f"{path}:{number}: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}:{number} is not a query: it needs 'id' and 'text' in JSON.") from error
-        if query.id in queries:
-            raise UsageError(f"{path}:{number} has the id '{query.id}' of an earlier query. Give each its own.")
-        queries[query.id] = query
+        if queries.setdefault(query.id, query) != query:  # the same query twice is still one query
+            raise UsageError(f"{path}:{number} has the id '{query.id}' of another query. Give each its own.")
     return list(queries.values())
 
 

@@ -161,7 +161,7 @@ def test_own_dates_need_a_query_that_has_one(measure):
         ('["1", "x"]\n', "1 0 ferry 1\n", "q.jsonl:1"),
         ('{"id": "1", "text": "x", "date": "June"}\n', "1 0 ferry 1\n", "q.jsonl:1.*'date'.*June"),
         ('{"id": "1", "text": "x", "date": 2022}\n', "1 0 ferry 1\n", "q.jsonl:1"),
-        (FERRY + FERRY, "1 0 ferry 1\n", "q.jsonl:2 has the id '1'"),
+        (FERRY + '{"id": "1", "text": "another"}\n', "1 0 ferry 1\n", "q.jsonl:2 has the id '1'"),
         ('{"id": "1", "text": "x"}\n', "1 ferry\n", "qrels.txt:1"),
         ('{"id": "1", "text": "x"}\n', "1 0 ferry high\n", "qrels.txt:1"),
         ('{"id": "1", "text": "x"}\n', "2 0 ferry 1\n", "None of the queries"),
