@@ -1,30 +1,16 @@
-"""How far a word that was typed lies from one that exists.
+"""How far a word that was typed lies from one that exists. The one module that knows rapidfuzz.
 
 A slip is a letter too many, too few or wrong, or two neighbouring letters in the wrong order.
 """
 
 import string
 
+from rapidfuzz.distance import OSA
+
 
 def slips(left: str, right: str, most: int) -> int:
     """How many slips lie between two words (optimal string alignment); `most` + 1 for more than `most`."""
-    over, length = most + 1, len(right)
-    before, row = [over] * (length + 1), list(range(length + 1))
-    for i, letter in enumerate(left, start=1):
-        earlier, before, row = before, row, [min(i, over)] + [over] * length
-        # Further from the diagonal, more than `most` letters would be too many or too few.
-        for j in range(max(1, i - most), min(length, i + most) + 1):
-            other = right[j - 1]
-            if letter == other:
-                row[j] = before[j - 1]
-                continue
-            cost = 1 + min(before[j - 1], before[j], row[j - 1])
-            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
-                cost = min(cost, 1 + earlier[j - 2])
-            row[j] = cost
-        if min(row) > most and min(before) > most:
-            return over
-    return min(row[-1], over)
+    return OSA.distance(left, right, score_cutoff=most)
 
 
 def beginnings(word: str) -> list[str]:

@@ -18,6 +18,7 @@ ONLY_IN = {
     "htmldate": "index/extraction/moments.py",
     "py3langid": "index/extraction/language.py",
     "dateparser": "index/dates.py",
+    "rapidfuzz": "index/slips.py",
     "urllib3": "index/fetching/client.py",
     "feedparser": "index/fetching/feeds.py",
     "protego": "index/fetching/robots.py",
