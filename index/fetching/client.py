@@ -172,6 +172,7 @@ class Client:
         reader = _TimedReader(sock, raw, self._settings)
         with self._guard:
             if self._closed:
+                reader.close()  # nobody else knows of it
                 raise ConnectionAbortedError("closed")
             self._readers.add(reader)
         return io.BufferedReader(reader, _CHUNK_BYTES)
