@@ -26,7 +26,7 @@ from search import rank
 
 _RESAMPLES = 10_000
 _FOLDS = 5
-_FEEDBACK_WORST = -1e9
+_WORST = -1e9
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Ranking:
 
 def best_of(passages: Array, pool: Pool) -> Array:
     """Each article's best candidate."""
-    best = np.full(len(pool.articles), _FEEDBACK_WORST)
+    best = np.full(len(pool.articles), _WORST)
     np.maximum.at(best, pool.group, passages)
     return best
 
@@ -172,7 +172,7 @@ def cascade(pool: Pool) -> Array:
     """The 100 best by BM25 in the order of their cosines."""
     bm25 = pool.signals["bm25"]
     cut = np.sort(bm25)[-min(100, len(bm25))]
-    return best_of(np.where((bm25 >= cut) & (bm25 > 0), pool.signals["cosine"], _FEEDBACK_WORST), pool)
+    return best_of(np.where((bm25 >= cut) & (bm25 > 0), pool.signals["cosine"], _WORST), pool)
 
 
 def _scaled(scores: Array, lowest: float) -> Array:

@@ -86,11 +86,7 @@ class Pool:
     `articles` each belongs to, `dense` and `bm25` are scores of every article of the corpus, for the baselines.
     """
 
-    id: str
-    text: str
     day: int | None
-    answers: list[str]
-    vector: Matrix
     relevant: Array
     ideal_gain: float
     candidates: Array
@@ -99,18 +95,17 @@ class Pool:
     articles: Array
     dense: Array
     bm25: Array
-    known: bool
     signals: dict[str, Array] = field(default_factory=dict)
 
     def gains(self, scores: Array) -> tuple[float, float]:
         """nDCG@10 and Success@1 of the pool's articles in this order."""
-        best = np.argsort(-scores, kind="stable")[:10]
-        found = self.relevant[self.articles[best]]
-        return float(found @ _DISCOUNTS[: len(best)]) / self.ideal_gain, float(found[0])
+        return self._gains(self.articles[np.argsort(-scores, kind="stable")[:10]])
 
     def gains_of_all(self, scores: Array) -> tuple[float, float]:
         """The same where `scores` has a value for every article of the corpus."""
-        best = np.argsort(-scores, kind="stable")[:10]
+        return self._gains(np.argsort(-scores, kind="stable")[:10])
+
+    def _gains(self, best: Array) -> tuple[float, float]:
         found = self.relevant[best]
         return float(found @ _DISCOUNTS[: len(best)]) / self.ideal_gain, float(found[0])
 
@@ -192,13 +187,12 @@ def _pool(corpus: Corpus, query: dict[str, Any], relevant: list[int], encoder: E
     gains = np.zeros(len(corpus.articles))
     gains[relevant] = 1
     pool = Pool(
-        id=query["id"], text=query["text"], answers=query.get("answers", []), vector=vector, relevant=gains,
+        relevant=gains,
         day=date.fromisoformat(query["date"]).toordinal() if "date" in query else None,
         ideal_gain=float(_DISCOUNTS[: min(10, len(relevant))].sum()),
         candidates=candidates, group=group, articles=articles,
         likeness=corpus.vectors[candidates] @ corpus.vectors[candidates].T,
         dense=_best(cosines, corpus.article, len(gains)), bm25=_best(bm25["passage .9 .4"], corpus.article, len(gains)),
-        known=unknown == 0,
     )  # fmt: skip
     idf = dict(zip(stems, corpus.lexicons["passage"].idf[stems], strict=True))
     present = corpus.lexicons["passage"].weights[:, stems].tocsr()[candidates].toarray() > 0

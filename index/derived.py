@@ -59,7 +59,7 @@ def article_terms_in_step(catalog: Catalog, terms: Terms, numbers: Numbers) -> T
 
     def documents(missing: Numbers) -> Iterator[TermDocument]:
         for number, article in catalog.each_article(missing):
-            yield TermDocument(number, f"{article.title}\n{article.text}")
+            yield TermDocument(number, f"{article.title}\n{article.text}", spelled=False)
 
     return _in_step(terms, numbers, documents)
 

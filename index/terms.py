@@ -75,7 +75,8 @@ class Word:
 class TermDocument:
     """A passage as the lexical index sees it; `day` is a proleptic ordinal, 0 for unknown.
 
-    `text` is what is searched, title included; `title` is there to be searched by itself.
+    `text` is what is searched, title included; `title` is there to be searched by itself. `spelled` keeps the
+    words as they are spelled too, for `known` and `near`.
     """
 
     number: int
@@ -85,6 +86,7 @@ class TermDocument:
     authors: tuple[str, ...] = ()
     language: str = ""
     title: str = ""
+    spelled: bool = True
 
 
 def analyse(text: str) -> list[Term]:
@@ -158,7 +160,7 @@ class Terms:
                     author=list(document.authors),
                     language=document.language,
                     body=text,
-                    word=text,
+                    word=text if document.spelled else [],
                     title=_with_compounds(document.title),
                 )
             )

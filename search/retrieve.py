@@ -90,11 +90,10 @@ def plan(store: Store, encoder: Encoder, request: SearchRequest, interpreted: In
     )
     terms = analyse(wording.text)
     pairs = {(a.stem, b.stem) for a, b in pairwise(terms) if not a.stop_word and not b.stop_word}
-    known = [pair for pair in sorted(pairs) if all(map(vocabulary.frequency, pair))]
     return Plan(
         vector=encoder.encode_query(wording.text) if wording.text and request.mode != "lexical" else None,
         wording=wording,
-        pairs=tuple(known),
+        pairs=tuple(sorted(pairs)),
         information=sum(map(vocabulary.idf, {term.stem for term in terms if not term.stop_word})),
         ideal=store.ideal_bm25(wording.words),
         article_ideal=store.ideal_article_bm25(wording.words),
