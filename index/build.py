@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from index.article import Receipt, SetAside
@@ -16,8 +16,10 @@ from index.fetching import FetchSettings, documents_from_web
 from index.generation import (
     FORMAT,
     OLDEST_UPGRADABLE_FORMAT,
+    RECALL_TARGET,
     Layout,
     Manifest,
+    changed_files,
     go_live,
     live_generation,
     live_id,
@@ -26,6 +28,7 @@ from index.generation import (
     new_manifest,
     other_generations,
     save_manifest,
+    share_derived_files,
     writer_lock,
 )
 from index.ingest import Tally, ingest
@@ -68,29 +71,39 @@ def rebuild(
     *,
     model: str | None = None,
     settings: PassageSettings | None = None,
+    recall_target: float | None = None,
     intake: Intake | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Builds a new generation from `sources` and makes it live; without any, from the stored articles.
 
-    Unchanged passages keep their vectors, also those that an interrupted rebuild had embedded.
-    Model and settings stay the live generation's where they are not given. The live generation is
-    untouched until the new one is complete. Raises IndexingError when no article was found.
+    Unchanged articles cost next to nothing, unchanged passages keep their vectors, also those that an
+    interrupted rebuild had embedded. Model, settings and `recall_target` stay the live generation's where they
+    are not given. The live generation is untouched until the new one is complete. Raises IndexingError when no
+    article was found.
     """
     tally, progress = Tally(), progress or Silent()
     with writer_lock(root), ExitStack() as open_files:
         before = _live_manifest(root)
         encoder = load_encoder(model or (before.model.name if before else None))
-        layout, catalog = _empty_generation(root, encoder.identity)
+        settings = settings or (before.passage_settings if before else PassageSettings())
+        target = recall_target or (before.recall_target if before else RECALL_TARGET)
+        with tally.timed("reuse"):
+            unfinished = _unfinished(root, encoder.identity)
+            copied = _copy_of_live(root, encoder.identity, settings) if sources and not unfinished else None
+            layout, catalog = copied or unfinished or _new_generation(root)
         open_files.callback(_drop_unfinished, root, layout)
         open_files.callback(catalog.close)
-        settings = settings or (before.passage_settings if before else PassageSettings())
-        save_manifest(layout, manifest := new_manifest(layout, encoder.identity, settings))
+        manifest = replace(new_manifest(layout, encoder.identity, settings), recall_target=target)
+        # Without files: as long as it has none, it was never finished.
+        copy_of = load_manifest(live_generation(root)) if copied else None
+        save_manifest(layout, replace(manifest, change=copy_of.change if copy_of else 0))
         donors = _donors(root, layout, encoder.identity)
         for donor in donors:
             open_files.callback(donor.close)
         items = _items(sources, catalog, intake or Intake()) if sources else _stored(live_generation(root))
         ingest(items, catalog, donors, encoder, settings, tally, progress)
+        catalog.remove_stale()
         counts = catalog.counts()
         if not counts.articles:
             raise IndexingError(_nothing_found(tally))
@@ -99,7 +112,7 @@ def rebuild(
         with tally.timed("index"):
             catalog.drop_unused_vectors()
             catalog.close()
-            manifest = bring_in_step(layout)
+            manifest = bring_in_step(layout, copy_of=copy_of)
         go_live(root, layout)
     return _report(tally, manifest)
 
@@ -202,20 +215,49 @@ def _live_manifest(root: Path) -> Manifest | None:
         return None  # a rebuild is how these are mended
 
 
-def _empty_generation(root: Path, model: ModelIdentity) -> tuple[Layout, Catalog]:
-    """A generation to fill: the one that a killed rebuild left, for its vectors, or else a new one."""
+def _copy_of_live(root: Path, model: ModelIdentity, settings: PassageSettings) -> tuple[Layout, Catalog] | None:
+    """A generation that begins as the live one, all of whose articles are stale; None where it is not sound.
+
+    What is derived is shared with it: those files are never changed, only replaced.
+    """
+    try:
+        live = live_generation(root)
+        manifest = load_manifest(live)
+        if (manifest.format, manifest.model, manifest.passage_settings) != (FORMAT, model, settings):
+            return None
+        put_right(live)
+        with closing(Catalog.snapshot(live.catalog)) as catalog:
+            if catalog.problems() or changed_files(live, load_manifest(live)):
+                return None
+            layout = new_generation(root)
+            catalog.copy_to(layout.catalog)
+    except (IndexMissing, IndexDamaged, IndexOutdated):
+        return None
+    share_derived_files(live, layout)
+    copy = Catalog.open(layout.catalog)
+    copy.begin_again()
+    return layout, copy
+
+
+def _unfinished(root: Path, model: ModelIdentity) -> tuple[Layout, Catalog] | None:
+    """The generation that a killed rebuild left, emptied of all but its vectors."""
     for layout in other_generations(root):
         try:
             manifest = load_manifest(layout)
             if not manifest.files and manifest.model == model:  # it was never sealed
                 catalog = Catalog.open(layout.catalog)
                 catalog.keep_only_vectors()
-                layout.vectors.unlink(missing_ok=True)
+                for arrays in (layout.columns, layout.vectors, layout.article_vectors, layout.lists):
+                    arrays.unlink(missing_ok=True)
                 for terms in (layout.terms, layout.article_terms):
                     shutil.rmtree(terms, ignore_errors=True)
                 return layout, catalog
         except (IndexDamaged, IndexOutdated):
             continue
+    return None
+
+
+def _new_generation(root: Path) -> tuple[Layout, Catalog]:
     layout = new_generation(root)
     return layout, Catalog.create(layout.catalog)
 
@@ -238,7 +280,8 @@ def _drop_unfinished(root: Path, layout: Layout) -> None:
         return
     try:
         with closing(Catalog.open(layout.catalog)) as catalog:
-            empty = not catalog.has_vectors()
+            # A copy of the live generation, to which nothing was added, is worth nothing either.
+            empty = not catalog.has_vectors() or catalog.history.last_change() == load_manifest(layout).change
     except DatelineError:
         empty = True
     if empty:

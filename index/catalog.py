@@ -22,9 +22,10 @@ from index.database import Connection, connect, require_table, transaction
 from index.duplicates import fingerprints
 from index.encoder import Matrix
 from index.errors import IndexDamaged
+from index.history import History
 from index.identity import has_derived_id
 from index.journal import Journal, now
-from index.schema import SCHEMA
+from index.schema import FOLLOWING, SCHEMA
 from index.stories import Stories
 from index.urls import normalised_url
 from index.vectors import Numbers
@@ -66,26 +67,6 @@ class Counts:
     change: int
 
 
-@dataclass(frozen=True, slots=True)
-class PassageColumns:
-    """What filtering and grouping need to know of every passage, ascending by passage number.
-
-    `numbers`, `article_positions`: shape (passages,). `article_numbers`, `days` (ISO text or None),
-    `sources`, `languages`, `authors`: one entry for each article, ascending by article number;
-    `article_positions` points into them. `stories` is the number of the article that heads each
-    article's story, its own where there is no copy.
-    """
-
-    numbers: Numbers
-    article_positions: NDArray[np.intp]
-    article_numbers: Numbers
-    days: list[str | None]
-    sources: list[str | None]
-    languages: list[str | None]
-    authors: list[tuple[str, ...]]
-    stories: Numbers
-
-
 class Catalog:
     """An open catalog file. One process writes; any number read, each seeing one moment."""
 
@@ -93,13 +74,14 @@ class Catalog:
         self._connection = connection
         self._stories = Stories(connection)
         self.journal = Journal(connection)
+        self.history = History(connection)
         self.path = path
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """A new, empty catalog at `path`."""
         connection = connect(path)
-        connection.executescript(SCHEMA)
+        connection.executescript(SCHEMA + FOLLOWING)
         first = secrets.randbelow(2**31) * _NUMBERS_A_GENERATION
         connection.execute("INSERT INTO sqlite_sequence VALUES ('passages', ?)", (first,))
         return cls(connection, path)
@@ -107,6 +89,14 @@ class Catalog:
     @classmethod
     def open(cls, path: Path) -> Self:
         """The catalog at `path`, for writing. Raises IndexDamaged when it is not one."""
+        catalog = cls._existing(path)
+        known = catalog._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'stale'").fetchone()
+        if not known:  # an index of format 2
+            catalog._connection.executescript(FOLLOWING)
+        return catalog
+
+    @classmethod
+    def _existing(cls, path: Path) -> Self:
         if not path.is_file():
             raise IndexDamaged(f"{path} is missing. Restore it from a backup, or run: dateline rebuild SOURCE")
         return cls(require_table(connect(path), "changes", path), path)
@@ -115,7 +105,7 @@ class Catalog:
     def snapshot(cls, path: Path) -> Self:
         """The catalog as it stands now, for reading: later changes by others are not seen."""
         try:
-            catalog = cls.open(path)
+            catalog = cls._existing(path)
         except IndexDamaged:
             if not path.is_file():
                 raise
@@ -156,8 +146,37 @@ class Catalog:
     def keep_only_vectors(self) -> None:
         """Empties a catalog that was never finished of all but its vectors, which cost the most."""
         with transaction(self._connection):
-            for table in ("fingerprints", "passages", "articles", "set_aside", "receipts"):
+            for table in (
+                "fingerprints", "passages", "articles", "set_aside", "receipts", "passages_removed",
+                "articles_touched", "stale",
+            ):  # fmt: skip
                 self._connection.execute(f"DELETE FROM {table}")
+
+    def begin_again(self) -> None:
+        """Holds all articles for stale until a source confirms them, and forgets what runs left behind."""
+        with transaction(self._connection):
+            self._connection.execute("INSERT OR IGNORE INTO stale SELECT id FROM articles")
+            for table in ("set_aside", "receipts"):
+                self._connection.execute(f"DELETE FROM {table}")
+
+    def confirm(self, ids: Iterable[str]) -> None:
+        """These articles are there now: they are not stale."""
+        with transaction(self._connection):
+            self._connection.executemany("DELETE FROM stale WHERE id = ?", ((id,) for id in ids))
+
+    def remove_stale(self) -> None:
+        """Removes the articles that no source has confirmed."""
+        if ids := [id for (id,) in self._connection.execute("SELECT id FROM stale")]:
+            self.remove(ids)
+            self.confirm(ids)
+
+    def copy_to(self, path: Path) -> None:
+        """Writes all of this moment into a file at `path`."""
+        copy = connect(path)
+        try:
+            self._connection.backup(copy)
+        finally:
+            copy.close()
 
     def drop_unused_vectors(self) -> None:
         """Forgets the vectors that no passage uses."""
@@ -225,6 +244,11 @@ class Catalog:
         """The content hash of each of these articles that is stored."""
         return dict(self._select("SELECT id, content_hash FROM articles WHERE id IN ({})", ids))
 
+    def passages_in(self, ids: Sequence[str]) -> int:
+        """How many passages these articles have; ids that are not stored have none."""
+        query = "SELECT count(*) FROM passages JOIN articles ON articles.number = article WHERE id IN ({})"
+        return sum(count for (count,) in self._select(query, list(dict.fromkeys(ids))))
+
     def ids(self, names: Sequence[str]) -> dict[str, str]:
         """For each name that is the id or the URL of a stored article, that article's id."""
         addresses = {normalised_url(name): name for name in names}
@@ -233,13 +257,20 @@ class Catalog:
         return found | {id: id for (id,) in self._select("SELECT id FROM articles WHERE id IN ({})", names)}
 
     def version(self, article: Article) -> Article | None:
-        """The stored article that is the same as this one, if there is one (see index/identity.py)."""
-        if found := self.article(article.id):
-            return found[1]
+        """The stored article that is the same as this one, if there is one (see index/identity.py).
+
+        What is stale is no version: in a rebuild only what its sources say counts.
+        """
+        rows = self._connection.execute(
+            "SELECT number FROM articles WHERE id = ? AND id NOT IN (SELECT id FROM stale)", (article.id,)
+        )
+        if found := rows.fetchone():
+            return self.articles(found)[found[0]]
         if not article.url:
             return None
         rows = self._connection.execute(
-            "SELECT number FROM articles WHERE address = ? ORDER BY number", (normalised_url(article.url),)
+            "SELECT number FROM articles WHERE address = ? AND id NOT IN (SELECT id FROM stale) ORDER BY number",
+            (normalised_url(article.url),),
         )
         stored = self.articles([number for (number,) in rows.fetchall()]).values()
         return next((other for other in stored if has_derived_id(article) or has_derived_id(other)), None)
@@ -324,26 +355,6 @@ class Catalog:
         size = _STORED_VECTOR.itemsize
         whole = ((key, blob) for key, blob in rows if len(blob) % size == 0)
         return {key: np.frombuffer(blob, _STORED_VECTOR).astype(np.float32) for key, blob in whole}
-
-    def columns(self) -> PassageColumns:
-        """What filtering and grouping need, as arrays."""
-        articles = self._connection.execute(
-            "SELECT number, substr(published, 1, 10), source, language, authors, coalesce(story, number)"
-            " FROM articles ORDER BY number"
-        ).fetchall()
-        passages = self._connection.execute("SELECT number, article FROM passages ORDER BY number").fetchall()
-        pairs = np.asarray(passages, dtype=np.int64).reshape(-1, 2)
-        article_numbers = np.asarray([row[0] for row in articles], dtype=np.int64)
-        return PassageColumns(
-            numbers=pairs[:, 0],
-            article_positions=np.searchsorted(article_numbers, pairs[:, 1]),
-            article_numbers=article_numbers,
-            days=[row[1] for row in articles],
-            sources=[row[2] for row in articles],
-            languages=[row[3] for row in articles],
-            authors=[tuple(json.loads(row[4])) for row in articles],
-            stories=np.asarray([row[5] for row in articles], dtype=np.int64),
-        )
 
     def problems(self) -> list[str]:
         """What is wrong with the file itself; empty when it is whole."""

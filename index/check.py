@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from index.catalog import Catalog
-from index.derived import bring_in_step
+from index.columns import load_columns, same_columns
+from index.derived import bring_in_step, known_columns
 from index.errors import IndexDamaged
 from index.generation import Layout, Manifest, changed_files, live_generation, load_manifest, writer_lock
 from index.terms import Terms
 from index.vectors import Numbers, Vectors
+
+# Vectors that are compared at a time.
+_VECTORS_A_PART = 4_096
 
 
 def problems(root: Path) -> list[str]:
@@ -25,7 +29,7 @@ def problems(root: Path) -> list[str]:
         if found := catalog.problems() + changed:
             return found
         return [
-            *_vector_problems(catalog, layout, manifest),
+            *_array_problems(catalog, layout, manifest),
             *_term_problems(layout.terms, "passages", catalog.numbers()),
             *_term_problems(layout.article_terms, "articles", catalog.article_numbers()),
         ]
@@ -56,15 +60,24 @@ def repair(root: Path) -> list[str]:
     return found
 
 
-def _vector_problems(catalog: Catalog, layout: Layout, manifest: Manifest) -> list[str]:
+def _array_problems(catalog: Catalog, layout: Layout, manifest: Manifest) -> list[str]:
+    """What is wrong with columns and vectors; what has come or gone since they were written is no damage."""
+    dimension = manifest.model.dimension
     try:
-        vectors = Vectors.load(layout.vectors, manifest.model.dimension)
-        # Passages that have gone or come since it was written are no damage: readers make up for them.
-        shared = np.intersect1d(vectors.numbers, catalog.numbers(), assume_unique=True)
-        same = np.array_equal(vectors.rows(shared), catalog.vectors(shared, manifest.model.dimension))
+        load_columns(layout.columns)
+        columns, stored = known_columns(catalog, layout), catalog.history.columns()
+        vectors = Vectors.load(layout.vectors, dimension)
+        Vectors.load(layout.article_vectors, dimension)
     except IndexDamaged as error:
         return [str(error)]
-    return [] if same else [f"{layout.vectors.name} holds other vectors than the catalog"]
+    found = []
+    if not same_columns(columns, stored):
+        found.append(f"{layout.columns.name} holds other facts than the catalog")
+    shared = np.intersect1d(vectors.numbers, stored.numbers, assume_unique=True)
+    parts = np.array_split(shared, len(shared) // _VECTORS_A_PART + 1)
+    if not all(np.array_equal(vectors.rows(part), catalog.vectors(part, dimension)) for part in parts):
+        found.append(f"{layout.vectors.name} holds other vectors than the catalog")
+    return found
 
 
 def _term_problems(terms: Path, what: str, stored: Numbers) -> list[str]:

@@ -3,7 +3,8 @@
     INDEX/CURRENT                        the id of the live generation, one line
     INDEX/LOCK, INDEX/LOCK.holder        one writer at a time, and who it is
     INDEX/generations/<id>/manifest.json what the generation is and with what it was made
-    INDEX/generations/<id>/catalog.sqlite, vectors.faiss, terms/, article-terms/
+    INDEX/generations/<id>/catalog.sqlite, and derived from it
+        columns, vectors.faiss, article-vectors.faiss, lists.faiss, terms/, article-terms/
 
 A generation is written beside the live one; renaming CURRENT makes it live. The one before stays
 until the next success.
@@ -17,7 +18,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,14 +30,18 @@ from index.encoder import ModelIdentity
 from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
 from index.passages import PassageSettings
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever an older Dateline could misread what this one writes, or this one what that wrote.
 
 2: catalogs know addresses, stories, fingerprints and receipts.
+3: vectors in half precision, columns, the manifest knows when files were written.
 """
 OLDEST_READABLE_FORMAT = 2
 OLDEST_UPGRADABLE_FORMAT = 1
 """`dateline rebuild` without sources takes over the articles and vectors of formats from this on."""
+
+RECALL_TARGET = 0.99
+"""The share of the ten nearest passages that a dense search over very many should find."""
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -45,8 +50,11 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 class Manifest:
     """What a generation is.
 
-    `change` is the last change of the catalog that the derived files were brought in step with;
-    `files` gives the size and SHA-256 of each derived file as it was then, by its name in the folder.
+    `change` is the last change of the catalog that terms were brought in step with, `last_passage` and
+    `last_article` the highest numbers then. `files` gives the size, the SHA-256 and the time of writing (in
+    nanoseconds) of each derived file as it was then, by its name in the folder. `recall_target` is the share of
+    the nearest passages that a dense search should find, `lists` how those are found where there are too many
+    to look at all.
     """
 
     generation: str
@@ -57,7 +65,11 @@ class Manifest:
     articles: int = 0
     passages: int = 0
     change: int = 0
-    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    last_passage: int = 0
+    last_article: int = 0
+    files: dict[str, tuple[int, str, int]] = field(default_factory=dict)
+    recall_target: float = RECALL_TARGET
+    lists: dict[str, float] | None = None
     format: int = FORMAT
 
 
@@ -81,6 +93,21 @@ class Layout:
     def vectors(self) -> Path:
         """FAISS, derived."""
         return self.folder / "vectors.faiss"
+
+    @property
+    def columns(self) -> Path:
+        """What filters and groups look at, derived."""
+        return self.folder / "columns"
+
+    @property
+    def article_vectors(self) -> Path:
+        """The mean of each article's passages, derived."""
+        return self.folder / "article-vectors.faiss"
+
+    @property
+    def lists(self) -> Path:
+        """Which vectors are worth a look, derived; only there where they are many."""
+        return self.folder / "lists.faiss"
 
     @property
     def terms(self) -> Path:
@@ -158,7 +185,9 @@ def load_manifest(layout: Layout, *, oldest: int = OLDEST_READABLE_FORMAT) -> Ma
             )
         fields["model"] = ModelIdentity(**fields["model"])
         fields["passage_settings"] = PassageSettings(**fields["passage_settings"])
-        fields["files"] = {name: (int(size), str(digest)) for name, (size, digest) in fields["files"].items()}
+        fields["files"] = {
+            name: (int(size), str(digest), int(*written)) for name, (size, digest, *written) in fields["files"].items()
+        }
         return Manifest(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexDamaged(
@@ -180,19 +209,48 @@ def new_manifest(layout: Layout, model: ModelIdentity, settings: PassageSettings
     return Manifest(layout.folder.name, created, version("dateline"), model, settings)
 
 
-def sealed(manifest: Manifest, layout: Layout, *, articles: int, passages: int, change: int) -> Manifest:
-    """`manifest` brought up to date with the derived files as they are now."""
-    files = {
-        path.relative_to(layout.folder).as_posix(): (path.stat().st_size, file_sha256(path))
-        for path in _derived_files(layout)
+def share_derived_files(of: Layout, to: Layout) -> None:
+    """Puts the derived files of one generation into another: as links where the system can, for none is ever changed.
+
+    tantivy replaces the files that it keeps its books in, so those are copied.
+    """
+    for path in _derived_files(of):
+        shared = to.folder / path.relative_to(of.folder)
+        shared.parent.mkdir(exist_ok=True)
+        if path.suffix != ".json":
+            with suppress(OSError):
+                shared.hardlink_to(path)
+                continue
+        shutil.copy2(path, shared)
+    for terms, others in ((of.terms, to.terms), (of.article_terms, to.article_terms)):
+        for books in terms.glob(".*.json"):
+            shutil.copy2(books, others / books.name)
+
+
+def sealed(manifest: Manifest, layout: Layout) -> Manifest:
+    """`manifest` with the derived files as they are now; what was not written since is not read again."""
+    files: dict[str, tuple[int, str, int]] = {}
+    for path in _derived_files(layout):
+        name, state = path.relative_to(layout.folder).as_posix(), path.stat()
+        size, digest, written = manifest.files.get(name, (-1, "", 0))
+        if (size, written) != (state.st_size, state.st_mtime_ns):
+            digest = file_sha256(path)
+        files[name] = (state.st_size, digest, state.st_mtime_ns)
+    return replace(manifest, files=files, format=FORMAT)
+
+
+def as_sealed(layout: Layout, manifest: Manifest) -> bool:
+    """Whether the derived files are those that were sealed: only what was written since is read."""
+    now = sealed(manifest, layout).files
+    return {name: facts[:2] for name, facts in now.items()} == {
+        name: facts[:2] for name, facts in manifest.files.items()
     }
-    return replace(manifest, articles=articles, passages=passages, change=change, files=files)
 
 
 def missing_files(layout: Layout, manifest: Manifest) -> list[str]:
     """Derived files of the manifest that are not there or not of their size: a quick look."""
     found = []
-    for name, (size, _) in manifest.files.items():
+    for name, (size, *_) in manifest.files.items():
         path = layout.folder / name
         if not path.is_file() or path.stat().st_size != size:
             found.append(name)
@@ -209,7 +267,8 @@ def changed_files(layout: Layout, manifest: Manifest) -> list[str]:
 def _derived_files(layout: Layout) -> list[Path]:
     found = (path for folder in (layout.terms, layout.article_terms) for path in sorted(folder.iterdir()))
     terms = (path for path in found if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock")
-    return [layout.vectors, *terms]
+    arrays = (layout.columns, layout.vectors, layout.article_vectors, layout.lists)
+    return [*(path for path in arrays if path.is_file()), *terms]
 
 
 def file_sha256(path: Path) -> str:

@@ -9,9 +9,9 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from index.article import Article, Receipt, SetAside, content_hash
@@ -25,8 +25,8 @@ from index.progress import Progress
 from index.reading.pool import Item
 from index.urls import normalised_url
 
-# Passages in a batch: what a kill can cost, and enough for the encoder to sort by length.
-_BATCH_PASSAGES = 256
+# Characters in a batch, about a thousand passages: what a kill can cost, and enough for the encoder to sort by length.
+_BATCH_CHARACTERS = 900_000
 _BATCH_DOCUMENTS = 1_000
 # Articles that may wait between reading and embedding.
 _READ_AHEAD = 256
@@ -59,28 +59,32 @@ def ingest(
     items: Iterable[Item], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
     settings: PassageSettings, tally: Tally, progress: Progress,
 ) -> None:  # fmt: skip
-    """Stores all articles of `items` in `catalog`, batch by batch; `donors` may know vectors."""
+    """Stores all articles of `items` in `catalog`, batch by batch; `donors` may know vectors.
+
+    An article that is stored just so costs a look at its hash.
+    """
     progress.stage("reading and embedding")
-    for batch in _batches(_ahead(items), settings, tally):
+    for batch in _batches(_ahead(items), tally):
         changed = _changed(batch, catalog)
-        embedded = _store(changed, catalog, donors, encoder, tally)
+        embedded = _store(changed, catalog, donors, encoder, settings, tally)
         with tally.timed("store"):
+            catalog.confirm([*batch.articles, *changed])
             catalog.journal.write(set_aside=batch.set_aside, read=batch.read, receipts=batch.receipts)
+            passages = catalog.passages_in([*batch.articles, *changed])
         tally.set_aside += batch.set_aside
-        tally.articles += len(batch.cuts)
-        tally.passages += batch.passages
-        tally.reused += batch.passages - embedded
+        tally.articles += len(batch.articles)
+        tally.passages += passages
+        tally.reused += passages - embedded
         progress.advance(
-            weight=batch.weight, documents=batch.documents, articles=len(batch.cuts), passages=batch.passages
+            weight=batch.weight, documents=batch.documents, articles=len(batch.articles), passages=passages
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """An article and the spans of its passages; `replaces` as in Prepared."""
+class _Change:
+    """An article to be stored; `replaces` as in Prepared."""
 
     article: Article
-    spans: tuple[tuple[int, int], ...]
     replaces: str | None = None
 
 
@@ -88,20 +92,20 @@ class _Cut:
 class _Batch:
     """Some articles by id, of several versions the latest, and what else came with them."""
 
-    cuts: dict[str, _Cut] = field(default_factory=dict)
+    articles: dict[str, Article] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     weight: int = 0
     documents: int = 0
-    passages: int = 0
+    characters: int = 0
 
     @property
     def full(self) -> bool:
-        return self.passages >= _BATCH_PASSAGES or self.documents >= _BATCH_DOCUMENTS
+        return self.characters >= _BATCH_CHARACTERS or self.documents >= _BATCH_DOCUMENTS
 
-    def put(self, item: Item, settings: PassageSettings) -> None:
+    def put(self, item: Item) -> None:
         """Takes in what was read; an article as the latest version of itself."""
         self.weight += item.weight
         match item.content:
@@ -112,31 +116,29 @@ class _Batch:
                 self.set_aside.append(document)
             case article:
                 self.read.append(item.source)
-                self._put(article, settings)
+                self._put(article)
         self.documents += 1
 
-    def _put(self, article: Article, settings: PassageSettings) -> None:
+    def _put(self, article: Article) -> None:
         address = normalised_url(article.url) if article.url else None
-        before = self.cuts.get(article.id) or self.cuts.get(self.addresses.get(address or "", ""))
-        if before and (before.article.id == article.id or has_derived_id(article) or has_derived_id(before.article)):
-            self.passages -= len(self.cuts.pop(before.article.id).spans)
-            article = updated(before.article, article)
-        cut = _Cut(article, tuple(passage_spans(article.text, settings)))
-        self.cuts[article.id] = cut
-        self.passages += len(cut.spans)
+        before = self.articles.get(article.id) or self.articles.get(self.addresses.get(address or "", ""))
+        if before and (before.id == article.id or has_derived_id(article) or has_derived_id(before)):
+            self.characters -= len(self.articles.pop(before.id).text)
+            article = updated(before, article)
+        self.articles[article.id] = article
+        self.characters += len(article.text)
         if address:
             self.addresses[address] = article.id
 
 
-def _batches(items: Iterator[Item], settings: PassageSettings, tally: Tally) -> Iterator[_Batch]:
-    """Articles cut into passages, some hundred passages at a time."""
+def _batches(items: Iterator[Item], tally: Tally) -> Iterator[_Batch]:
+    """What was read, about a thousand passages at a time."""
     batch = _Batch()
     while True:
         with tally.timed("read"):
             item = next(items, None)
         if item is not None:
-            with tally.timed("passages"):
-                batch.put(item, settings)
+            batch.put(item)
         if batch.full or item is None:
             yield batch
             batch = _Batch()
@@ -144,38 +146,41 @@ def _batches(items: Iterator[Item], settings: PassageSettings, tally: Tally) -> 
             return
 
 
-def _changed(batch: _Batch, catalog: Catalog) -> list[_Cut]:
-    """The articles of a batch that are not stored just so, each as the new version of what is stored."""
-    hashes = catalog.hashes(list(batch.cuts))
-    changed: dict[str, _Cut] = {}
-    for id, cut in batch.cuts.items():
-        article = cut.article
-        if hashes.get(id) == content_hash(article):
+def _changed(batch: _Batch, catalog: Catalog) -> dict[str, _Change]:
+    """The articles of a batch that are not stored just so, by id, each as the new version of what is stored."""
+    hashes = catalog.hashes(list(batch.articles))
+    changed: dict[str, _Change] = {}
+    for id, read in batch.articles.items():
+        if hashes.get(id) == content_hash(read):
             continue
-        stored = catalog.version(article)
-        if stored is not None:
-            article = updated(stored, article)
-            if article == stored:
-                continue
+        stored = catalog.version(read)
+        article = updated(stored, read) if stored is not None else read
+        if article == stored:
+            continue
         replaces = stored.id if stored is not None and stored.id != article.id else None
-        changed[article.id] = replace(cut, article=article, replaces=replaces)
-    return list(changed.values())
+        changed[article.id] = _Change(article, replaces)
+    return changed
 
 
-def _store(cuts: Sequence[_Cut], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder, tally: Tally) -> int:
-    """Embeds what is new and stores the cuts; returns how many of their passages had to be embedded."""
-    if not cuts:
+def _store(
+    changes: Mapping[str, _Change], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
+    settings: PassageSettings, tally: Tally,
+) -> int:  # fmt: skip
+    """Cuts and stores what changed and embeds what is new; returns how many passages had to be embedded."""
+    if not changes:
         return 0
     texts: dict[bytes, str] = {}
     prepared: list[Prepared] = []
-    for cut in cuts:
-        article = cut.article
-        shown = [embedding_text(article.title, article.text[start:end]) for start, end in cut.spans]
+    for change in changes.values():
+        article = change.article
+        with tally.timed("passages"):
+            spans = tuple(passage_spans(article.text, settings))
+        shown = [embedding_text(article.title, article.text[start:end]) for start, end in spans]
         keys = [_key(encoder.identity, text) for text in shown]
         texts.update(zip(keys, shown, strict=True))
         with tally.timed("fingerprints"):
             prints = fingerprints(article.text)
-        prepared.append(Prepared(article, cut.spans, tuple(keys), prints, cut.replaces))
+        prepared.append(Prepared(article, spans, tuple(keys), prints, change.replaces))
     known: dict[bytes, Matrix] = {}
     with tally.timed("reuse"):
         for source in (catalog, *donors):

@@ -28,3 +28,23 @@ CREATE TABLE changes (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL
 CREATE TABLE set_aside (source TEXT PRIMARY KEY, reason TEXT NOT NULL, origin TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE receipts (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, stamp TEXT) WITHOUT ROWID;
 """
+
+FOLLOWING = """
+-- What derived files follow, since the change in which it happened: see index/history.py.
+CREATE TABLE IF NOT EXISTS passages_removed (change INTEGER, passage INTEGER, PRIMARY KEY (change, passage))
+WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS articles_touched (change INTEGER, article INTEGER, PRIMARY KEY (change, article))
+WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS passage_removed AFTER DELETE ON passages BEGIN
+    INSERT OR IGNORE INTO passages_removed SELECT coalesce(max(number), 0), old.number FROM changes;
+END;
+CREATE TRIGGER IF NOT EXISTS article_removed AFTER DELETE ON articles BEGIN
+    INSERT OR IGNORE INTO articles_touched SELECT coalesce(max(number), 0), old.number FROM changes;
+END;
+CREATE TRIGGER IF NOT EXISTS story_changed AFTER UPDATE OF story ON articles BEGIN
+    INSERT OR IGNORE INTO articles_touched SELECT coalesce(max(number), 0), new.number FROM changes;
+END;
+-- Articles of the generation before that no source of a rebuild has confirmed yet.
+CREATE TABLE IF NOT EXISTS stale (id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+"""Added to catalogs of format 2 by whoever writes to them next."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from index.catalog import PassageColumns
+from index.columns import Codes, Numbers, PassageColumns
 from index.filters import Filters, same_language, same_name
-from index.terms import Clause, Terms, analyse
-from index.vectors import Mask, Numbers
+from index.lists import Mask
+from index.terms import Clause, Terms, analyse, day_ordinal
 
 _NO_NAME = ("\0",)
+_END_OF_TIME = 2**31 - 1
 
 ArticlesAt = Callable[[str], Numbers]
 """The articles whose address is at a host, such as bbc.co.uk, or below it."""
@@ -48,30 +49,27 @@ def scope_of(filters: Filters, columns: PassageColumns, terms: Terms, at_host: A
     for stems in map(_stems, filters.title):
         if stems:
             mask &= np.isin(columns.numbers, terms.in_title(stems))
-    left = np.unique(columns.article_positions[mask])
     clauses = tuple(terms.clauses(replace(exact, sources=()) if hosts else exact)) if mask.any() else ()
-    return Scope(mask, clauses, int(mask.sum()), len(left), unknown)
+    return Scope(mask, clauses, int(mask.sum()), _distinct(columns.article_positions[mask]), unknown)
 
 
 def _stored_names(filters: Filters, columns: PassageColumns, hosts: Iterable[str]) -> tuple[Filters, tuple[str, ...]]:
     """`filters` with every name as it is stored, and the names that nothing has."""
-    sources, languages = _distinct(columns.sources), _distinct(columns.languages)
-    authors = _distinct([name for names in columns.authors for name in names] if filters.authors else [])
     unknown: list[str] = []
 
-    def named(wanted: tuple[str, ...], stored: list[str], same: Callable[[str, str], bool]) -> tuple[str, ...]:
+    def named(wanted: tuple[str, ...], stored: tuple[str, ...], same: Callable[[str, str], bool]) -> tuple[str, ...]:
         unknown.extend(asked for asked in wanted if not any(same(asked, value) for value in stored))
         found = tuple(value for value in stored if any(same(asked, value) for asked in wanted))
         # A name that nothing has must leave nothing, not everything.
         return found or (_NO_NAME if wanted else ())
 
-    excluded = named(filters.excluded_sources, sources, same_name)
+    excluded = named(filters.excluded_sources, columns.source_names, same_name)
     exact = replace(
         filters,
-        sources=named(filters.sources, sources, same_name),
+        sources=named(filters.sources, columns.source_names, same_name),
         excluded_sources=() if excluded == _NO_NAME else excluded,
-        authors=named(filters.authors, authors, same_name),
-        languages=named(filters.languages, languages, same_language),
+        authors=named(filters.authors, columns.author_names, same_name),
+        languages=named(filters.languages, columns.language_names, same_language),
     )
     return exact, tuple(name for name in unknown if name not in hosts)
 
@@ -80,13 +78,15 @@ def _article_mask(exact: Filters, columns: PassageColumns) -> Mask:
     """Which articles pass the filters on days, languages and authors."""
     mask = np.ones(len(columns.article_numbers), dtype=bool)
     if exact.first_day or exact.last_day:
-        first, last = exact.first_day or "", exact.last_day or "9999-12-31"
-        mask &= np.fromiter((day is not None and first <= day <= last for day in columns.days), bool, len(mask))
+        first, last = day_ordinal(exact.first_day), day_ordinal(exact.last_day) or _END_OF_TIME
+        mask &= (columns.days >= max(first, 1)) & (columns.days <= last)
     if exact.languages:
-        mask &= _among(columns.languages, exact.languages)
+        mask &= _among(columns.languages, columns.language_names, exact.languages)
     if exact.authors:
-        people = frozenset(exact.authors)
-        mask &= np.fromiter((not people.isdisjoint(names) for names in columns.authors), bool, len(mask))
+        written = np.flatnonzero(_among(columns.author_codes, columns.author_names, exact.authors))
+        theirs = np.zeros(len(mask), dtype=bool)
+        theirs[np.searchsorted(columns.author_offsets, written, side="right") - 1] = True
+        mask &= theirs
     return mask
 
 
@@ -99,18 +99,20 @@ def _sources_mask(exact: Filters, asked: Filters, columns: PassageColumns, hosts
 
     mask = np.ones(len(columns.article_numbers), dtype=bool)
     if asked.sources:
-        mask &= _among(columns.sources, exact.sources) | at(asked.sources)
+        mask &= _among(columns.sources, columns.source_names, exact.sources) | at(asked.sources)
     if asked.excluded_sources:
-        mask &= ~(_among(columns.sources, exact.excluded_sources) | at(asked.excluded_sources))
+        mask &= ~(_among(columns.sources, columns.source_names, exact.excluded_sources) | at(asked.excluded_sources))
     return mask
 
 
-def _among(values: Sequence[str | None], names: Iterable[str]) -> Mask:
-    wanted = frozenset(names)
-    return np.fromiter((value in wanted for value in values), bool, len(values))
+def _among(codes: Codes, names: Sequence[str], wanted: Iterable[str]) -> Mask:
+    """Which of these codes stand for one of the wanted names."""
+    chosen = frozenset(wanted)
+    # One more at the end: where NO_NAME points.
+    return np.array([*(name in chosen for name in names), False], dtype=bool)[codes]
 
 
-def _articles_with(stems: Sequence[str], columns: PassageColumns, terms: Terms) -> Numbers:
+def _articles_with(stems: Sequence[str], columns: PassageColumns, terms: Terms) -> Codes:
     """Positions of the articles in which these stems stand side by side."""
     found = terms.matching(stems) if stems else np.empty(0, dtype=np.int64)
     return columns.article_positions[np.isin(columns.numbers, found)]
@@ -120,5 +122,5 @@ def _stems(words: str) -> list[str]:
     return [term.stem for term in analyse(words)]
 
 
-def _distinct(values: Sequence[str | None]) -> list[str]:
-    return sorted({value for value in values if value is not None})
+def _distinct(ascending: Codes) -> int:
+    return int(np.count_nonzero(np.diff(ascending))) + 1 if len(ascending) else 0

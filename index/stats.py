@@ -1,8 +1,8 @@
 """What is in an index, in figures."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from index.article import SetAside
 from index.catalog import Catalog
+from index.columns import NO_NAME, Codes
+from index.derived import known_columns
 from index.generation import live_generation, load_manifest
 
 _MOST_NAMED = 10
@@ -20,8 +22,8 @@ def index_stats(root: Path) -> dict[str, Any]:
     layout = live_generation(root)
     manifest = load_manifest(layout)
     with closing(Catalog.snapshot(layout.catalog)) as catalog:
-        counts, columns = catalog.counts(), catalog.columns()
-    days = sorted(day for day in columns.days if day)
+        counts, columns = catalog.counts(), known_columns(catalog, layout)
+    days = columns.days[columns.days > 0]
     return {
         "generation": f"{manifest.generation}.{counts.change}",
         "created": manifest.created,
@@ -29,13 +31,14 @@ def index_stats(root: Path) -> dict[str, Any]:
         "passages": counts.passages,
         "stories": len(np.unique(columns.stories)),
         "set_aside": counts.set_aside,
-        "first_day": days[0] if days else None,
-        "last_day": days[-1] if days else None,
-        "sources": _most_common(columns.sources),
-        "languages": _most_common(columns.languages),
+        "first_day": date.fromordinal(int(days.min())).isoformat() if len(days) else None,
+        "last_day": date.fromordinal(int(days.max())).isoformat() if len(days) else None,
+        "sources": _most_common(columns.sources, columns.source_names),
+        "languages": _most_common(columns.languages, columns.language_names),
         "model": manifest.model.name,
         "dimension": manifest.model.dimension,
         "passage_words": manifest.passage_settings.target_words,
+        "dense_search": {"kind": "lists", **manifest.lists} if manifest.lists else {"kind": "exact"},
         "bytes": sum(file.stat().st_size for file in layout.folder.rglob("*") if file.is_file()),
     }
 
@@ -46,5 +49,7 @@ def documents_set_aside(root: Path) -> list[SetAside]:
         return catalog.journal.documents_set_aside()
 
 
-def _most_common(values: Iterable[str | None]) -> dict[str, int]:
-    return dict(Counter(value for value in values if value).most_common(_MOST_NAMED))
+def _most_common(codes: Codes, names: Sequence[str]) -> dict[str, int]:
+    counts = np.bincount(codes[codes != NO_NAME], minlength=len(names))
+    order = np.argsort(-counts, kind="stable")[:_MOST_NAMED]
+    return {names[at]: int(counts[at]) for at in order.tolist() if counts[at]}

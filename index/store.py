@@ -7,6 +7,7 @@ know nothing of files. `EmbeddedStore` is one generation on this machine's disk.
 import logging
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -14,15 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.article import Article, Copy, Passage
-from index.catalog import Catalog, Counts, PassageColumns
-from index.derived import article_terms_in_step, bring_in_step, terms_in_step, vectors_in_step
+from index.catalog import Catalog, Counts
+from index.columns import Numbers
+from index.derived import (
+    article_terms_in_step,
+    article_vectors_in_step,
+    bring_in_step,
+    known_columns,
+    terms_in_step,
+    vectors_in_step,
+)
 from index.encoder import Matrix, ModelIdentity
 from index.errors import IndexDamaged, IndexLocked
 from index.filters import Filters
-from index.generation import Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
+from index.generation import FORMAT, Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
 from index.scope import Scope, scope_of
-from index.terms import K1, Terms, Word, day_ordinal
-from index.vectors import Numbers, Vectors
+from index.terms import K1, Terms, Word
+from index.vectors import Vectors
 
 log = logging.getLogger(__name__)
 
@@ -173,9 +182,14 @@ class EmbeddedStore:
         self._catalog = Catalog.snapshot(layout.catalog)
         try:
             self._counts = self._catalog.counts()
-            self._columns = self._catalog.columns()
+            self._columns = known_columns(self._catalog, layout)
             self._vectors = vectors_in_step(
-                self._catalog, _load_vectors(layout, manifest), self._columns.numbers, manifest
+                self._catalog,
+                _load_vectors(layout.vectors, manifest.model.dimension, layout.lists),
+                self._columns.numbers,
+            )
+            self._article_vectors = article_vectors_in_step(
+                _load_vectors(layout.article_vectors, manifest.model.dimension), self._vectors, self._columns
             )
             self._terms = _open_terms(layout.terms)
             self._article_terms = _open_terms(layout.article_terms)
@@ -183,12 +197,6 @@ class EmbeddedStore:
         except BaseException:
             self._catalog.close()
             raise
-        # An article's passages were stored together, so they stand together.
-        positions = self._columns.article_positions
-        self._first_passages = np.searchsorted(positions, np.arange(len(self._columns.article_numbers)))
-        self._article_vectors = _article_means(self._vectors, self._columns)
-        self._days = np.array([day_ordinal(day) or np.nan for day in self._columns.days], dtype=np.float32)
-        self._article_position = {number: at for at, number in enumerate(self._columns.article_numbers.tolist())}
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -261,18 +269,14 @@ class EmbeddedStore:
         positions = self._columns.article_positions
         inside = np.arange(len(positions)) if scope.mask is None else np.flatnonzero(scope.mask)
         articles, firsts = np.unique(positions[inside], return_index=True)
-        days = np.nan_to_num(self._days[articles], nan=-1)
-        return self._columns.numbers[inside[firsts[np.lexsort((-articles, -days))]]]
+        return self._columns.numbers[inside[firsts[np.lexsort((-articles, -self._columns.days[articles]))]]]
 
     def similar(self, article: int, size: int) -> Candidates:
         """The articles nearest to this one in meaning, and their cosines; not it nor copies of it."""
-        at = self._article_position[article]
-        cosines = self._article_vectors @ self._article_vectors[at]
-        cosines[self._columns.stories == self._columns.stories[at]] = -np.inf
-        cosines[at] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[:size]
-        best = best[np.isfinite(cosines[best])]
-        return Candidates(self._columns.article_numbers[best], cosines[best])
+        at = int(self._article_positions(np.asarray([article]))[0])
+        others = self._columns.stories != self._columns.stories[at]
+        others[at] = False
+        return Candidates(*self._article_vectors.search(self._article_vectors.at(np.asarray([at]))[0], size, others))
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -307,11 +311,13 @@ class EmbeddedStore:
     def places(self, numbers: Numbers) -> Numbers:
         """The place of each of these passages in its article, from 0."""
         at = np.searchsorted(self._columns.numbers, numbers)
-        return at - self._first_passages[self._columns.article_positions[at]]
+        of = self._columns.article_positions
+        # An article's passages were stored together, so they stand together.
+        return at - np.searchsorted(of, of[at])
 
     def article_cosines(self, vector: Matrix, articles: Numbers) -> Matrix:
         """Cosine with `vector` of the mean of each article's passages."""
-        return self._article_vectors[self._article_positions(articles)] @ vector
+        return self._article_vectors.cosines(vector, articles)
 
     def article_bm25(self, words: Sequence[Word], articles: Numbers) -> Matrix:
         """BM25 of each of these articles as wholes."""
@@ -329,16 +335,23 @@ class EmbeddedStore:
 
     def days(self, articles: Numbers) -> Matrix:
         """The day of each article as a proleptic ordinal, NaN where it is not known."""
-        return self._days[self._article_positions(articles)]
+        days = self._columns.days[self._article_positions(articles)].astype(np.float32)
+        return np.where(days > 0, days, np.nan)
 
     def facts(self, article: int) -> ArticleFacts:
         """What facets count of an article, by number."""
-        at, columns = self._article_position[article], self._columns
-        return ArticleFacts(columns.days[at], columns.sources[at], columns.authors[at], columns.languages[at])
+        columns, at = self._columns, int(self._article_positions(np.asarray([article]))[0])
+        day = int(columns.days[at])
+        return ArticleFacts(
+            date.fromordinal(day).isoformat() if day else None,
+            columns.source(at),
+            columns.authors(at),
+            columns.language(at),
+        )
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
-        return self._columns.stories[np.searchsorted(self._columns.article_numbers, articles)]
+        return self._columns.stories[self._article_positions(articles)]
 
     def copies(self, articles: Sequence[int]) -> dict[int, list[Copy]]:
         """The other copies of each article's story, earliest first; nothing for articles without one."""
@@ -373,6 +386,8 @@ class EmbeddedStore:
         numbers, articles = self._columns.numbers, self._columns.article_numbers
         if self.manifest.change != self._counts.change or missing_files(self.layout, self.manifest):
             return False
+        if self.manifest.format < FORMAT:
+            return False  # a reader brings it up to date where it can
         if len(self._terms) != len(numbers) or len(self._article_terms) != len(articles):
             return False
         # Numbers of another generation lie elsewhere.
@@ -401,26 +416,9 @@ def _open_terms(folder: Path) -> Terms:
         return Terms.create(None)
 
 
-def _load_vectors(layout: Layout, manifest: Manifest) -> Vectors:
+def _load_vectors(path: Path, dimension: int, lists: Path | None = None) -> Vectors:
     try:
-        return Vectors.load(layout.vectors, manifest.model.dimension)
+        return Vectors.load(path, dimension, lists)
     except IndexDamaged as error:
         log.warning("%s", error)
-        return Vectors.empty(manifest.model.dimension)
-
-
-def _article_means(vectors: Vectors, columns: PassageColumns) -> Matrix:
-    """The mean direction of each article's passages, one unit-length row an article."""
-    if not len(vectors):
-        return np.zeros((0, vectors.matrix.shape[1]), dtype=np.float32)
-    # An article's passages were stored together, so they stand together.
-    positions = columns.article_positions
-    firsts = np.flatnonzero(np.r_[True, positions[1:] != positions[:-1]])
-    sums = np.add.reduceat(vectors.matrix, firsts, axis=0)
-    means = np.zeros((len(columns.article_numbers), sums.shape[1]), dtype=np.float32)
-    means[positions[firsts]] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _SMALLEST_NORM)
-    return means
-
-
-# Passages that cancel each other out have no direction.
-_SMALLEST_NORM = 1e-6
+        return Vectors.empty(dimension)

@@ -43,7 +43,7 @@ class FailingEncoder(FakeEncoder):
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", 1)
+    monkeypatch.setattr("index.ingest._BATCH_CHARACTERS", 1)
 
 
 def contents(root: Path) -> tuple[dict[str, Article], list[SetAside]]:
@@ -165,7 +165,7 @@ def test_an_add_of_nothing_new_writes_no_derived_file(root: Path, load: Load) ->
 def test_of_the_same_id_twice_the_last_wins(
     root: Path, load: Load, fill: Callable, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", batch)
+    monkeypatch.setattr("index.ingest._BATCH_CHARACTERS", batch)
     fill(root, source(root, WHALE, UNDATED, {**WHALE, "text": "The whale swam off."}), load)
     assert stored(root)["whale"].text == "The whale swam off."
     assert (found(root, "swam"), found(root, "washed")) == ({"whale"}, set())
@@ -252,7 +252,7 @@ def test_one_address_is_one_article_whose_first_publication_stays(root: Path, lo
 def test_an_address_finds_the_article_whose_id_was_given(
     root: Path, load: Load, batch: int, given_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.ingest._BATCH_PASSAGES", batch)
+    monkeypatch.setattr("index.ingest._BATCH_CHARACTERS", batch)
     given = {**WHALE, "url": "https://wire.example.org/whale"}
     fetched = {"url": "https://m.wire.example.org/whale/", "title": "Whale", "text": "A whale has been washed ashore."}
     add(root, source(root, *([given, fetched] if given_first else [fetched, given])), load)

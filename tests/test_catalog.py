@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from index.article import Article, Receipt, SetAside, content_hash, make_article
 from index.catalog import Catalog, Counts, Prepared
+from index.columns import same_columns
 from index.duplicates import fingerprints
 from index.errors import IndexDamaged
 
@@ -82,6 +83,7 @@ def test_all_tables_stay_in_step(tmp_path_factory: pytest.TempPathFactory, steps
     catalog = Catalog.create(tmp_path_factory.mktemp("catalog") / "catalog.sqlite")
     expected: dict[str, list[str]] = {}
     seen = {0}
+    earlier = [catalog.history.columns()]
     for id, texts in steps:
         before = set(catalog.numbers().tolist())
         expected.pop(id, None)
@@ -93,8 +95,11 @@ def test_all_tables_stay_in_step(tmp_path_factory: pytest.TempPathFactory, steps
         new = set(catalog.numbers().tolist()) - before
         assert min(new, default=2**63) > max(seen)
         seen |= new
+        earlier.append(catalog.history.columns(earlier[-1]))
     everything = [text for texts in expected.values() for text in texts]
-    columns, numbers = catalog.columns(), catalog.numbers()
+    columns, numbers = catalog.history.columns(), catalog.numbers()
+    for before in earlier:
+        assert same_columns(catalog.history.columns(before), columns)
     assert catalog.counts() == Counts(len(expected), len(everything), 0, change=len(steps))
     assert [article.id for article in catalog.all_articles()] == list(expected)
     assert texts_of(catalog) == everything

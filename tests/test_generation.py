@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def names(root: Path) -> set[str]:
 def test_a_manifest_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     layout = generation(tmp_path)
     layout.vectors.write_bytes(b"vectors")
-    manifest = sealed(load_manifest(layout), layout, articles=3, passages=5, change=7)
+    manifest = sealed(replace(load_manifest(layout), articles=3, passages=5, change=7), layout)
     save_manifest(layout, manifest)
     assert load_manifest(layout) == manifest
     assert (manifest.generation, manifest.model) == (layout.folder.name, MODEL)
@@ -186,6 +187,7 @@ def test_the_lock_is_released_when_its_holder_fails(tmp_path: Path) -> None:
 
 HOLD = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from index.generation import writer_lock
 with writer_lock(Path(sys.argv[1])):

@@ -154,4 +154,4 @@ def test_an_article_has_the_direction_of_all_its_passages(store: EmbeddedStore) 
     for article, cosine in zip(articles.tolist(), store.article_cosines(query, articles).tolist(), strict=True):
         rows = store._vectors.rows(np.asarray([passage.number for passage in store.passages_of(article)]))
         mean = rows.mean(axis=0)
-        assert cosine == pytest.approx(mean @ query / np.linalg.norm(mean), abs=1e-5)
+        assert cosine == pytest.approx(mean @ query / np.linalg.norm(mean), abs=1e-3)  # half precision
