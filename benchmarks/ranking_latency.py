@@ -83,15 +83,13 @@ def measure(engine: Engine, query: str, taken: dict[str, list[float]]) -> None:
     lexical = step("lexical leg", lambda: store.search_lexical(wording.words, 200, scope)).numbers
     numbers = np.union1d(dense, lexical)
     articles = np.unique(store.article_numbers(numbers))
-    step("cosines", lambda: store.cosines(vector, numbers))
-    step("BM25", lambda: store.bm25(wording.words, numbers))
+    embeddings = step("embeddings of candidates", lambda: store.vectors(numbers))
+    step("BM25, coverage and pairs", lambda: store.matches(wording.words, asked.pairs, numbers))
     step("places", lambda: store.places(numbers))
     step("article cosines", lambda: store.article_cosines(vector, articles))
-    step("article BM25", lambda: store.article_bm25(wording.words, articles))
-    step("article coverage", lambda: store.article_coverage(wording.words, articles))
-    step("pairs", lambda: store.pairs(asked.pairs, numbers))
+    step("article BM25 and coverage", lambda: store.article_matches(wording.words, articles))
     tier = scored(store, asked, request, numbers)
-    step("feedback", lambda: store.cosines(rank.centre_of_the_first(tier.scores, numbers, store.vectors), numbers))
+    step("feedback", lambda: embeddings @ rank.centre_of_the_first(tier.scores, embeddings))
     step("the whole search", lambda: engine.search(request))
 
 

@@ -11,6 +11,8 @@ from index.article import Receipt, SetAside
 from index.catalog import Catalog
 from index.derived import bring_in_step, put_right
 from index.encoder import EncoderOnDemand, LoadEncoder, ModelIdentity
+from index.encoding.cache import carry
+from index.encoding.runtime import FastEncoder
 from index.errors import DatelineError, IndexDamaged, IndexingError, IndexMissing, IndexOutdated, UsageError
 from index.fetching import FetchSettings, documents_from_web
 from index.generation import (
@@ -19,6 +21,7 @@ from index.generation import (
     RECALL_TARGET,
     Layout,
     Manifest,
+    carried_encoder,
     changed_files,
     go_live,
     live_generation,
@@ -113,6 +116,8 @@ def rebuild(
             catalog.drop_unused_vectors()
             catalog.close()
             manifest = bring_in_step(layout, copy_of=copy_of)
+        if isinstance(encoder, FastEncoder):
+            carry(encoder, carried_encoder(root))
         go_live(root, layout)
     return _report(tally, manifest)
 

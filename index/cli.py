@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,9 @@ _SHOWN_SET_ASIDE = 10
 # Reading keeps up with the encoder on far fewer.
 _MOST_READERS = 8
 _INTERRUPTED = 130
+# While articles are added, the slowest answer of a server is then that of an undisturbed one; otherwise ten times
+# as slow (benchmarks/update.py).
+_NICE = 10
 
 
 def index_option(command: Command) -> Command:
@@ -42,6 +46,20 @@ def quiet_option(command: Command) -> Command:
     return click.option("--quiet", is_flag=True, help="No progress and no messages.")(command)
 
 
+def encoder_option(command: Command) -> Command:
+    """`--encoder auto|torch|fast`."""
+    return click.option(
+        "--encoder", type=click.Choice(["auto", "torch", "fast"]), default="auto", show_default=True,
+        help="How the model is run: as exported for this processor, or by torch.",
+    )(command)  # fmt: skip
+
+
+def _step_back() -> None:
+    """Lets searches go first: a server on the same machine stays as fast as it was, and nothing else is slower."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
 def _run_options(command: Command) -> Command:
     for option in (
         click.option("--strict", is_flag=True, help="Exit with 1 when documents were set aside."),
@@ -55,7 +73,7 @@ def _run_options(command: Command) -> Command:
                      help="YAML or JSON file that says which of our fields is which of theirs."),
         click.option("--map", "mapping", multiple=True, metavar="OURS=THEIRS",
                      help="A field of records or a column of tables, such as title=headline; may be repeated."),
-        quiet_option, json_option, index_option,
+        quiet_option, json_option, index_option, encoder_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -65,10 +83,16 @@ def _run_options(command: Command) -> Command:
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--model", metavar="NAME_OR_PATH", help="SentenceTransformer to embed with.")
 @click.option("--passage-words", type=click.IntRange(20, 1000), help="Words in a passage, about.  [default: 150]")
+@click.option(
+    "--recall-target",
+    type=click.FloatRange(0.5, 1),
+    metavar="SHARE",
+    help="Of the ten nearest passages, the share that a dense search over very many finds.  [default: 0.99]",
+)
 @_run_options
 def rebuild(
-    sources: tuple[str, ...], model: str | None, passage_words: int | None, root: Path,
-    as_json: bool, quiet: bool, strict: bool, **reading: Any,
+    sources: tuple[str, ...], model: str | None, passage_words: int | None, recall_target: float | None, encoder: Any,
+    root: Path, as_json: bool, quiet: bool, strict: bool, **reading: Any,
 ) -> None:  # fmt: skip
     """Build a new index from SOURCEs and switch to it.
 
@@ -78,11 +102,17 @@ def rebuild(
     """
     from index.build import rebuild as run
     from index.encoder import load_encoder
+    from index.generation import carried_encoder
 
+    _step_back()
     _check_model(model)
     intake, settings = _intake(**reading), _settings(passage_words)
+    load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
     with _progress(sources, quiet) as progress:
-        report = run(root, sources, load_encoder, model=model, settings=settings, intake=intake, progress=progress)
+        report = run(
+            root, sources, load,
+            model=model, settings=settings, recall_target=recall_target, intake=intake, progress=progress,
+        )  # fmt: skip
     _tell(report, "Built", as_json=as_json, quiet=quiet, strict=strict)
 
 
@@ -91,20 +121,24 @@ def rebuild(
 @click.option("--retry", is_flag=True, help="Read again what was set aside before.")
 @_run_options
 def add(
-    sources: tuple[str, ...], retry: bool, root: Path, as_json: bool, quiet: bool, strict: bool, **reading: Any
-) -> None:
+    sources: tuple[str, ...], retry: bool, encoder: Any, root: Path,
+    as_json: bool, quiet: bool, strict: bool, **reading: Any,
+) -> None:  # fmt: skip
     """Add the articles of SOURCEs to the live index, or update them.
 
     SOURCE is what rebuild takes. A feed that was read before costs one request while it is unchanged.
     """
     from index.build import add as run
     from index.encoder import load_encoder
+    from index.generation import carried_encoder
 
     if not sources and not retry:
         raise UsageError("Say what to add: a file, a folder or a web address, or --retry.")
+    _step_back()
     intake = _intake(**reading)
+    load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
     with _progress(sources, quiet) as progress:
-        report = run(root, sources, load_encoder, retry=retry, intake=intake, progress=progress)
+        report = run(root, sources, load, retry=retry, intake=intake, progress=progress)
     _tell(report, "Added", as_json=as_json, quiet=quiet, strict=strict)
 
 
@@ -117,6 +151,7 @@ def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> No
     """Remove articles by id or URL."""
     from index.build import remove as run
 
+    _step_back()
     removed = run(root, names)
     if as_json:
         write_json({"removed": removed})
@@ -157,6 +192,7 @@ def check(repair: bool, root: Path, as_json: bool) -> None:
     from index.check import problems
     from index.check import repair as mend
 
+    _step_back()
     found = mend(root) if repair else problems(root)
     left = problems(root) if repair and found else found
     if as_json:

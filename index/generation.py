@@ -2,6 +2,7 @@
 
     INDEX/CURRENT                        the id of the live generation, one line
     INDEX/LOCK, INDEX/LOCK.holder        one writer at a time, and who it is
+    INDEX/encoder/                       the exported model, where it was built with one
     INDEX/generations/<id>/manifest.json what the generation is and with what it was made
     INDEX/generations/<id>/catalog.sqlite, and derived from it
         columns, vectors.faiss, article-vectors.faiss, lists.faiss, terms/, article-terms/
@@ -324,6 +325,11 @@ def _sync(path: Path) -> None:
 def _sync_folder(path: Path) -> None:
     if os.name == "posix":  # a folder cannot be opened elsewhere
         _sync(path)
+
+
+def carried_encoder(root: Path) -> Path:
+    """Where an index carries the exported model that it was built with, so that it is searched without torch."""
+    return root / "encoder"
 
 
 def live_id(root: Path) -> str:

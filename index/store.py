@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.article import Article, Copy, Passage
+from index.bm25 import Matches
 from index.catalog import Catalog, Counts
 from index.columns import Numbers
 from index.derived import (
@@ -30,7 +31,7 @@ from index.errors import IndexDamaged, IndexLocked
 from index.filters import Filters
 from index.generation import FORMAT, Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
 from index.scope import Scope, scope_of
-from index.terms import K1, Terms, Word
+from index.terms import Terms, Word
 from index.vectors import Vectors
 
 log = logging.getLogger(__name__)
@@ -109,20 +110,14 @@ class Store(Protocol):
     def vocabulary(self) -> Vocabulary:
         """The words of the corpus."""
 
-    def cosines(self, vector: Matrix, numbers: Numbers) -> Matrix:
-        """Cosine with `vector` of each of these passages."""
-
     def vectors(self, numbers: Numbers) -> Matrix:
         """The embeddings of these passages, one a row."""
 
-    def bm25(self, words: Sequence[Word], numbers: Numbers) -> Matrix:
-        """BM25 of each of these passages."""
+    def matches(self, words: Sequence[Word], pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matches:
+        """What words, and pairs of stems side by side, are to each of these passages."""
 
     def ideal_bm25(self, words: Sequence[Word]) -> float:
         """The BM25 of a passage that matched every word fully."""
-
-    def pairs(self, pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matrix:
-        """For each of these passages the information of the pairs of stems that stand side by side in it."""
 
     def article_numbers(self, numbers: Numbers) -> Numbers:
         """The article of each of these passages."""
@@ -133,14 +128,11 @@ class Store(Protocol):
     def article_cosines(self, vector: Matrix, articles: Numbers) -> Matrix:
         """Cosine with `vector` of the mean of each article's passages."""
 
-    def article_bm25(self, words: Sequence[Word], articles: Numbers) -> Matrix:
-        """BM25 of each of these articles as wholes."""
+    def article_matches(self, words: Sequence[Word], articles: Numbers) -> Matches:
+        """What words are to each of these articles as wholes; of what stands side by side there nothing is known."""
 
     def ideal_article_bm25(self, words: Sequence[Word]) -> float:
         """The BM25 of an article that matched every word fully."""
-
-    def article_coverage(self, words: Sequence[Word], articles: Numbers) -> Matrix:
-        """The share of the words' information that occurs in each of these articles, from 0 to 1."""
 
     def days(self, articles: Numbers) -> Matrix:
         """The day of each article as a proleptic ordinal, NaN where it is not known."""
@@ -283,25 +275,17 @@ class EmbeddedStore:
         """The words of the corpus."""
         return self._terms
 
-    def cosines(self, vector: Matrix, numbers: Numbers) -> Matrix:
-        """Cosine with `vector` of each of these passages."""
-        return self._vectors.cosines(vector, numbers)
-
     def vectors(self, numbers: Numbers) -> Matrix:
         """The embeddings of these passages, one a row."""
         return self._vectors.rows(numbers)
 
-    def bm25(self, words: Sequence[Word], numbers: Numbers) -> Matrix:
-        """BM25 of each of these passages."""
-        return self._terms.scores(words, numbers)
+    def matches(self, words: Sequence[Word], pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matches:
+        """What words, and pairs of stems side by side, are to each of these passages."""
+        return self._terms.matches(words, numbers, pairs)
 
     def ideal_bm25(self, words: Sequence[Word]) -> float:
         """The BM25 of a passage that matched every word fully."""
         return self._terms.ideal(words)
-
-    def pairs(self, pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matrix:
-        """For each of these passages the information of the pairs of stems that stand side by side in it."""
-        return self._terms.pairs(pairs, numbers)
 
     def article_numbers(self, numbers: Numbers) -> Numbers:
         """The article of each of these passages."""
@@ -319,19 +303,13 @@ class EmbeddedStore:
         """Cosine with `vector` of the mean of each article's passages."""
         return self._article_vectors.cosines(vector, articles)
 
-    def article_bm25(self, words: Sequence[Word], articles: Numbers) -> Matrix:
-        """BM25 of each of these articles as wholes."""
-        return self._article_terms.scores(words, articles)
+    def article_matches(self, words: Sequence[Word], articles: Numbers) -> Matches:
+        """What words are to each of these articles as wholes; of what stands side by side there nothing is known."""
+        return self._article_terms.matches(words, articles)
 
     def ideal_article_bm25(self, words: Sequence[Word]) -> float:
         """The BM25 of an article that matched every word fully."""
         return self._article_terms.ideal(words)
-
-    def article_coverage(self, words: Sequence[Word], articles: Numbers) -> Matrix:
-        """The share of the words' information that occurs in each of these articles, from 0 to 1."""
-        whole = self._article_terms.ideal(words) / (K1 + 1)
-        found = self._article_terms.coverage(words, articles)
-        return np.minimum(found / whole, 1) if whole else found
 
     def days(self, articles: Numbers) -> Matrix:
         """The day of each article as a proleptic ordinal, NaN where it is not known."""

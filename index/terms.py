@@ -7,26 +7,27 @@ not scored: the title alone, and the words as they are spelled.
 
 import json
 import math
+import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice, product
+from functools import cache, lru_cache
+from itertools import chain, islice, product
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import tantivy
 
+from index.bm25 import K1, Matches, matches
 from index.compounds import compounds
 from index.encoder import Matrix
 from index.errors import IndexDamaged
 from index.filters import Filters
+from index.forward import GAP, Forward, code
 from index.slips import beginnings, slips
 from index.vectors import Numbers
-
-K1 = 1.2
-"""tantivy's term saturation: one term scores at most (K1 + 1) times its inverse document frequency."""
 
 _STEMS, _SPELLINGS = "news", "spelling"
 _BODY, _TITLE, _WORD = "body", "title", "word"
@@ -38,6 +39,13 @@ _DOCUMENTS_A_COMMIT = 5_000
 _LONGEST_WORD = 60
 # A title is looked for in so many wordings at most: five words with two alternatives each have 32.
 _MOST_WORDINGS = 64
+# Runs of letters and digits, as tantivy cuts them; in scripts beyond these, some marks are letters to tantivy only.
+_LETTERS = re.compile(r"[^\W_]+")
+_MARKS = re.compile("[^\\x00-\u0344\u1e00-\u24b5\u2500-\u27bf]")
+# Stems of words that were seen; news has some 100,000 of them.
+_STEMS_KEPT = 1 << 16
+# Frequencies of stems that were asked for; the index answers in microseconds, a query asks a hundred times.
+_FREQUENCIES_KEPT = 1 << 16
 # Words that say nothing about a passage; they are indexed, for phrases, but not searched for.
 STOP_WORDS = frozenset(
     "a about after all also an and any are as at be because been before being between both but by can could did do"
@@ -76,7 +84,7 @@ class TermDocument:
     """A passage as the lexical index sees it; `day` is a proleptic ordinal, 0 for unknown.
 
     `text` is what is searched, title included; `title` is there to be searched by itself. `spelled` keeps the
-    words as they are spelled too, for `known` and `near`.
+    words as they are spelled too, for `known` and `near`, and their order, for `pairs`.
     """
 
     number: int
@@ -89,12 +97,43 @@ class TermDocument:
     spelled: bool = True
 
 
+Place = tuple[str, int, int]
+"""A stem, and where its word starts and ends in a text, in characters."""
+
+
 def analyse(text: str) -> list[Term]:
     """The words of `text` as the index knows them: folded, without accents, English-stemmed."""
-    tokens = _analyzer(_STEMS).pre_tokenize(_plain(text)).tokens
-    return [
-        Term(token.text, token.char_offset_from, token.char_offset_to, _is_stop_word(text, token)) for token in tokens
-    ]
+    return [Term(stem, start, end, _is_stop_word(text[start:end])) for stem, start, end in stems_in(text)]
+
+
+def stems_in(text: str) -> list[Place]:
+    """The stems of `text`, each with where its word starts and ends: what `analyse` knows but for stop words."""
+    text = _plain(text)
+    if _MARKS.search(text):
+        tokens = _analyzer(_STEMS).pre_tokenize(text).tokens
+        return [(token.text, token.char_offset_from, token.char_offset_to) for token in tokens]
+    stems = map(_stem, _LETTERS.findall(text))
+    spans = [match.span() for match in _LETTERS.finditer(text)]
+    return [(stem, start, end) for stem, (start, end) in zip(stems, spans, strict=True) if stem is not None]
+
+
+def places_of(stems: Container[str], text: str) -> list[Place]:
+    """Those of `stems_in` that are among `stems`: to look at each word once costs half as much as to place them all."""
+    text = _plain(text)
+    if _MARKS.search(text):
+        return [place for place in stems_in(text) if place[0] in stems]
+    places: list[Place] = []
+    for word in set(_LETTERS.findall(text)):
+        stem = _stem(word)
+        if stem is None or stem not in stems:
+            continue
+        start = text.find(word)
+        while start >= 0:
+            end = start + len(word)
+            if not (start and text[start - 1].isalnum()) and not text[end : end + 1].isalnum():
+                places.append((stem, start, end))
+            start = text.find(word, end)
+    return sorted(places, key=itemgetter(1))
 
 
 def spellings(text: str) -> list[str]:
@@ -117,6 +156,7 @@ class Terms:
             index.register_tokenizer(name, _analyzer(name))
         self._schema = index.schema
         self._writer: tantivy.IndexWriter | None = None
+        self._forward = Forward(folder)
         self.refresh()
 
     @classmethod
@@ -128,7 +168,10 @@ class Terms:
             index = tantivy.Index.open(str(folder))
             if index.schema != _schema():
                 raise ValueError("another version of Dateline wrote it")
-            return cls(index, folder)
+            terms = cls(index, folder)
+            if len(terms._forward) < len(terms):
+                raise ValueError("words are missing")
+            return terms
         except (ValueError, OSError) as error:
             if "Permission denied" in str(error):
                 # tantivy takes a lock file even to read.
@@ -142,6 +185,7 @@ class Terms:
             return cls(tantivy.Index(_schema()))
         folder.unlink() if folder.is_file() else shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        Forward(folder).flush()
         return cls(tantivy.Index(_schema(), path=str(folder), reuse=False), folder)
 
     def add(self, documents: Iterable[TermDocument]) -> None:
@@ -150,8 +194,10 @@ class Terms:
         writer = self._open_writer()
         for position, document in enumerate(documents, start=1):
             if position % _DOCUMENTS_A_COMMIT == 0:
+                self._forward.flush()  # first: no passage is found whose words are not there
                 writer.commit()
             text = _with_compounds(document.text)
+            self._forward.add(document.number, _codes(text), ordered=document.spelled)
             writer.add_document(
                 tantivy.Document(
                     passage=document.number,
@@ -174,16 +220,22 @@ class Terms:
     def commit(self) -> None:
         """Makes all changes durable and visible to new searches."""
         if self._writer is not None:
+            self._forward.flush()
             self._writer.commit()
             self._writer.wait_merging_threads()
             self._writer = None
         self.refresh()
+        self._forward.drop_gone(self.numbers, len(self))
 
     def refresh(self) -> None:
         """Sees what has been committed since."""
         self._index.reload()
         self._searcher = self._index.searcher()
+        self._forward.refresh()  # after it: the words of every passage are written before the passage
         self._ever = max(len(self), _documents_ever(self._folder))
+        self._none_removed = self._folder is not None and self._ever == len(self)
+        self._frequencies: dict[tuple[str, str], int] = {}
+        self._worths: dict[Word, float] = {}
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -205,20 +257,23 @@ class Terms:
 
     def scores(self, words: Sequence[Word | str], numbers: Numbers) -> Matrix:
         """The BM25 of each of these passages for `words`; 0 where none occurs."""
-        return self._scores([(tantivy.Occur.Should, self._query(as_word(word))) for word in words], numbers)
+        return self.matches(words, numbers).bm25
 
-    def coverage(self, words: Iterable[Word | str], numbers: Numbers) -> Matrix:
-        """The worth of the words that occur in each of these passages, however often: at most `ideal` / (k1 + 1)."""
+    def matches(self, words: Sequence[Word | str], numbers: Numbers, pairs: Sequence[tuple[str, str]] = ()) -> Matches:
+        """What `words`, and `pairs` of stems side by side, are to each of these passages."""
         asked = [as_word(word) for word in words]
-        matches = [tantivy.Query.const_score_query(self._query(word), self._worth(word)) for word in asked]
-        return self._scores([(tantivy.Occur.Should, match) for match in matches], numbers)
+        stems = list(dict.fromkeys(chain(*(chain(*word.alternatives) for word in asked), *pairs)))
+        weighed = [(word.alternatives, self._worth(word)) for word in asked]
+        idf = {stem: self.idf(stem) for stem in stems}
+        return matches(weighed, pairs, idf, self._forward.find(stems, numbers), self._forward.mean_length)
 
-    def pairs(self, pairs: Iterable[tuple[str, str]], numbers: Numbers) -> Matrix:
+    def coverage(self, words: Sequence[Word | str], numbers: Numbers) -> Matrix:
+        """The worth of the words that occur in each of these passages, however often: at most `ideal` / (k1 + 1)."""
+        return self.matches(words, numbers).coverage
+
+    def pairs(self, pairs: Sequence[tuple[str, str]], numbers: Numbers) -> Matrix:
         """For each of these passages the idf of both stems of every pair that stands side by side there, summed."""
-        phrases = [
-            tantivy.Query.const_score_query(self._side_by_side(_BODY, pair), self._information(pair)) for pair in pairs
-        ]
-        return self._scores([(tantivy.Occur.Should, phrase) for phrase in phrases], numbers)
+        return self.matches((), numbers, pairs).pairs
 
     def matching(self, stems: Sequence[str]) -> Numbers:
         """All passages in which these stems stand side by side, ascending."""
@@ -237,7 +292,7 @@ class Terms:
     def idf(self, stem: str) -> float:
         """Inverse document frequency as tantivy (after Lucene) counts it."""
         # Like tantivy's own scores, this counts removed passages until their segment is merged away.
-        frequency = self._searcher.doc_freq(_BODY, stem)
+        frequency = self._doc_freq(_BODY, stem)
         return math.log(1 + (self._ever - frequency + 0.5) / (frequency + 0.5))
 
     def frequency(self, stem: str) -> int:
@@ -291,18 +346,6 @@ class Terms:
             clauses.append((tantivy.Occur.MustNot, unwanted))
         return clauses
 
-    def _scores(self, any_of: Sequence["Clause"], numbers: Numbers) -> Matrix:
-        """The score of each of these passages, 0 where none of the clauses matches."""
-        scores = np.zeros(len(numbers), dtype=np.float32)
-        if not len(numbers) or not any_of:
-            return scores
-        only = tantivy.Query.term_set_query(self._schema, "passage", numbers.tolist())
-        clauses = [(tantivy.Occur.Must, tantivy.Query.boolean_query(list(any_of))), _unscored(only)]
-        found, found_scores = self._run(clauses, len(numbers))
-        order = np.argsort(numbers)
-        scores[order[np.searchsorted(numbers, found, sorter=order)]] = found_scores
-        return scores
-
     def _any_of(self, words: Sequence[Word | str]) -> tantivy.Query:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._query(as_word(word))) for word in words])
 
@@ -320,8 +363,15 @@ class Terms:
 
     def _worth(self, word: Word) -> float:
         """The information of a word: that of its commonest wording, so that no wording counts as half a match."""
-        occurring = [stems for stems in word.alternatives if all(self._doc_freq(_BODY, stem) for stem in stems)]
-        return min(self._information(stems) for stems in occurring or word.alternatives)
+        worths = self._worths
+        worth = worths.get(word)
+        if worth is None:
+            occurring = [stems for stems in word.alternatives if all(self._doc_freq(_BODY, stem) for stem in stems)]
+            worth = min(self._information(stems) for stems in occurring or word.alternatives)
+            if len(worths) >= _FREQUENCIES_KEPT:
+                worths.clear()
+            worths[word] = worth
+        return worth
 
     def _information(self, stems: Sequence[str]) -> float:
         return sum(self.idf(stem) for stem in stems)
@@ -335,13 +385,20 @@ class Terms:
         return np.sort(self._run([_unscored(query)], max(1, len(self)))[0])
 
     def _count(self, field: str, term: str) -> int:
-        if not self._doc_freq(field, term):
-            return 0
+        frequency = self._doc_freq(field, term)
+        if not frequency or self._none_removed:
+            return frequency
         query = tantivy.Query.term_query(self._schema, field, term, "basic")
         return int(self._searcher.search(query, 1).count)  # removed passages do not count
 
     def _doc_freq(self, field: str, term: str) -> int:
-        return int(self._searcher.doc_freq(field, term))
+        frequencies = self._frequencies
+        frequency = frequencies.get((field, term))
+        if frequency is None:
+            if len(frequencies) >= _FREQUENCIES_KEPT:
+                frequencies.clear()
+            frequency = frequencies[field, term] = int(self._searcher.doc_freq(field, term))
+        return frequency
 
     def _run(self, clauses: Sequence["Clause"], size: int) -> tuple[Numbers, Matrix]:
         if size <= 0:
@@ -384,8 +441,36 @@ def _unscored(query: tantivy.Query) -> Clause:
     return tantivy.Occur.Must, tantivy.Query.const_score_query(query, 0.0)
 
 
-def _is_stop_word(text: str, token: tantivy.Token) -> bool:
-    return text[token.char_offset_from : token.char_offset_to].lower() in STOP_WORDS
+def _is_stop_word(word: str) -> bool:
+    return word.lower() in STOP_WORDS
+
+
+@lru_cache(_STEMS_KEPT)
+def _stem(word: str) -> str | None:
+    """The stem of one word; None where it is too long to be indexed."""
+    return next(iter(_analyzer(_STEMS).analyze(word)), None)
+
+
+def _codes(texts: Sequence[str]) -> list[int]:
+    """The words of these texts as codes, with a gap between what does not stand side by side."""
+    return [value for text in texts for value in (*_codes_of(text), GAP)][:-1]
+
+
+def _codes_of(text: str) -> list[int]:
+    if not _MARKS.search(text):
+        return [_code(word) for word in _LETTERS.findall(text)]
+    codes: list[int] = []
+    after = 0
+    for token in _analyzer(_STEMS).pre_tokenize(text).tokens:
+        codes += [GAP] * (token.position > after) + [code(token.text)]
+        after = token.position + 1
+    return codes
+
+
+@lru_cache(_STEMS_KEPT)
+def _code(word: str) -> int:
+    stem = _stem(word)
+    return GAP if stem is None else code(stem)
 
 
 def _plain(text: str) -> str:

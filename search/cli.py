@@ -3,14 +3,14 @@
 import re
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from index.cli import COMMANDS as INDEX_COMMANDS
-from index.cli import counted, index_option, json_option, run_command_line, write_json
+from index.cli import counted, encoder_option, index_option, json_option, run_command_line, write_json
 from index.filters import Filters
 from search.query import COLLAPSES, FUSIONS, MAX_RESULTS, MAX_SIZE, MODES, SORTS, SearchRequest
 
@@ -74,19 +74,23 @@ _EXCLUDED_WORD = re.compile(r"-(?:[^\W\d_]{2}.*|\".*)", re.DOTALL)
 @click.option("--no-date-words", is_flag=True, help='Do not read "last week" and its like as a period.')
 @click.option("--no-spelling", is_flag=True, help="Do not correct words that the index does not know.")
 @_ranking_options
+@encoder_option
 @index_option
 @json_option
 def search(
     query: tuple[str, ...], size: int, page: int, first_day: str | None, last_day: str | None,
     sources: tuple[str, ...], excluded_sources: tuple[str, ...], authors: tuple[str, ...], languages: tuple[str, ...],
     sort: Any, collapse: Any, explain: bool, as_of: str | None, no_date_words: bool, no_spelling: bool,
-    mode: Any, fusion: Any, rerank: str | None, rerank_top: int, rerank_seconds: float, root: Path, as_json: bool,
+    mode: Any, fusion: Any, rerank: str | None, rerank_top: int, rerank_seconds: float, encoder: Any, root: Path,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Search for QUERY: ranked passages with where they come from.
 
     "quoted words" must stand side by side; -word leaves out articles with that word; source:, author:,
     before:, after: and intitle: limit the search, and so do "last week" and its like.
     """
+    from index.encoder import load_encoder
+    from index.generation import carried_encoder
     from search.engine import Engine
     from search.query import check, interpret
     from search.results import result_json
@@ -99,7 +103,9 @@ def search(
         )
     )  # fmt: skip
     interpret(request)  # a bad query is found before the model is loaded
-    engine = Engine.open(root, reranker=_reranker(rerank, rerank_top, rerank_seconds))
+    reranker = _reranker(rerank, rerank_top, rerank_seconds)
+    load = partial(load_encoder, kind=encoder, beside=carried_encoder(root))
+    engine = Engine.open(root, load, reranker, on_demand=mode == "lexical")
     result = engine.search(request)
     if as_json:
         write_json(result_json(result))
@@ -138,15 +144,17 @@ def search(
     help="Queries to show that a comparison won, and that it lost.",
 )
 @_ranking_options
+@encoder_option
 @index_option
 @json_option
 def evaluate(
     queries: Path, qrels: Path, run_file: Any, run_name: str, as_of: str | None, against_index: Path | None,
     against: tuple[str, ...], show: int, mode: Any, fusion: Any, rerank: str | None, rerank_top: int,
-    rerank_seconds: float, root: Path, as_json: bool,
+    rerank_seconds: float, encoder: Any, root: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the index at hand on labelled queries, alone or against another index or other settings."""
     from index.encoder import load_encoder
+    from index.generation import carried_encoder
     from search.comparison import compare, comparison_json, comparison_lines, labels_of, with_settings
     from search.engine import Engine
     from search.evaluate import evaluate as measure
@@ -157,7 +165,10 @@ def evaluate(
     rival = with_settings(request, against)
     other = against_index or root
     labels = labels_of(request, rival, (root, other)) if against or against_index else None
-    load = cache(load_encoder)  # both indexes share the model if they were built with one
+    beside = carried_encoder(root)
+    load = cache(
+        partial(load_encoder, kind=encoder, beside=beside)
+    )  # both indexes share the model if they were built with one
     engine = Engine.open(root, load, _reranker(rerank, rerank_top, rerank_seconds))
     outcome = measure(engine, queries, qrels, request, own_dates=own_dates)
     if run_file:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +13,11 @@ import numpy as np
 
 from index.article import Passage
 from index.duplicates import shared_words
-from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
-from index.generation import live_generation, load_manifest
+from index.encoder import Encoder, EncoderOnDemand, LoadEncoder, load_encoder, matching_encoder
+from index.generation import carried_encoder, live_generation, load_manifest
 from index.scope import Scope
 from index.store import EmbeddedStore, Store
-from search.highlight import best_sentence, highlights
+from search.highlight import Marker
 from search.hits import ArticleView, Facets, Hit, SearchResult, Similar
 from search.query import Interpreted, SearchRequest, check, interpret
 from search.rank import Group, gate
@@ -44,20 +45,30 @@ class Engine:
         self._refreshing = threading.Lock()
 
     @classmethod
-    def open(cls, root: Path, load: LoadEncoder = load_encoder, reranker: Reranker | None = None) -> Self:
+    def open(
+        cls,
+        root: Path,
+        load: LoadEncoder | None = None,
+        reranker: Reranker | None = None,
+        *,
+        on_demand: bool = False,
+    ) -> Self:
         """The live generation at `root` with the model that it was built with; `reranker` has the last word on order.
 
+        The model is loaded at once, or when a query first needs it: one for words alone may not.
         Raises IndexMissing, IndexDamaged, IndexOutdated or ModelError.
         """
         store = EmbeddedStore.open(root)
-        return cls(store, matching_encoder(store.model, load), root, reranker)
+        load = load or partial(load_encoder, beside=carried_encoder(root))
+        encoder = EncoderOnDemand(store.model, load) if on_demand else matching_encoder(store.model, load)
+        return cls(store, encoder, root, reranker)
 
     @property
     def store(self) -> Store:
         """The state of the corpus that is searched now."""
         return self._store
 
-    def refresh(self, load: LoadEncoder = load_encoder) -> bool:
+    def refresh(self, load: LoadEncoder | None = None) -> bool:
         """Turns to the newest state of the index, if there is a newer one; says whether it did.
 
         Searches under way finish on the old state.
@@ -70,6 +81,7 @@ class Engine:
                 return False
             store = EmbeddedStore.open(self._root)
             if store.model != self._encoder.identity:
+                load = load or partial(load_encoder, beside=carried_encoder(self._root))
                 self._encoder = matching_encoder(store.model, load)
             self._store, self._seen = store, state
             return True
@@ -132,7 +144,7 @@ class Engine:
             article,
             passages,
             scores=tuple(scored(store, asked, request, numbers).scores.tolist()),
-            highlights=tuple(highlights(article.text, asked.wording.words, interpreted.phrases)),
+            highlights=tuple(Marker(asked.wording.words, interpreted.phrases).highlights(article.text)),
             copies=copies,
         )
 
@@ -228,9 +240,11 @@ def _hits(
     numbers = [int(tier.numbers[group.passages[0]]) for group, tier in page]
     shown = [group.article for group, _ in page]
     passages, articles, copies = store.passages(numbers), store.articles(shown), store.copies(shown)
+    marker = Marker(asked.wording.words, interpreted.phrases)
     for rank, ((group, tier), number) in enumerate(zip(page, numbers, strict=True), start=first + 1):
         article, passage = articles[group.article], passages[number]
         text = article.text[passage.start : passage.end]
+        marked, best = marker.both(text)
         extra = {"rerank": round(reranked[number], 4)} if number in reranked else {}
         yield Hit(
             rank=rank,
@@ -238,8 +252,8 @@ def _hits(
             article=article,
             passage=passage,
             text=text,
-            highlights=tuple(highlights(text, asked.wording.words, interpreted.phrases)),
-            best_sentence=best_sentence(text, asked.wording.words),
+            highlights=tuple(marked),
+            best_sentence=best,
             more_passages=len(group.passages) - 1,
             copies=tuple(copies.get(group.article, ())),
             signals=tier.signals(group.passages[0]) | extra if request.explain else {},

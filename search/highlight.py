@@ -1,10 +1,12 @@
 """Which words and which sentence of a passage to show the reader."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from index.compounds import compounds
 from index.sentences import sentence_spans
-from index.terms import Term, Word, analyse, as_word
+from index.terms import Place, Word, analyse, as_word, places_of, stems_in
 
 Span = tuple[int, int]
 
@@ -12,32 +14,83 @@ Span = tuple[int, int]
 _SHORTEST_PART = 3
 
 
-def highlights(text: str, words: Iterable[Word | str], phrases: Sequence[str] = ()) -> list[Span]:
-    """Spans of `text` that a query's words or phrases stand in, in any wording, in order and apart.
+class Marker:
+    """What to mark in texts for one query: its words in any wording, and phrases word for word."""
 
-    Words go by their stems, never by parts of them; what stands side by side as one wording or phrase
-    is one span.
-    """
-    wordings = {stems for word in words for stems in as_word(word).alternatives}
-    alone = {stems[0] for stems in wordings if len(stems) == 1}
-    alone |= {stem for stems in wordings if len(stems) > 1 for stem in stems if len(stem) >= _SHORTEST_PART}
-    runs = {stems for stems in wordings if len(stems) > 1}
-    runs |= {tuple(term.stem for term in analyse(phrase)) for phrase in phrases}
-    terms = analyse(text)
-    spans = [(term.start, term.end) for term in terms if term.stem in alone]
-    spans += [span for stems in runs if stems for span in _side_by_side(terms, stems)]
-    spans += [
-        (compound.start, compound.end)
-        for compound in compounds(text)
-        if [term.stem in alone for term in analyse(compound.joined)] == [True]
-    ]
-    return _apart(spans)
+    def __init__(self, words: Iterable[Word | str], phrases: Sequence[str] = ()) -> None:
+        asked = [as_word(word).alternatives for word in words]
+        wordings = {stems for word in asked for stems in word}
+        # By stem, the words that it stands for alone; and the wordings that take several stems, each with its word.
+        self._stands_for: dict[str, set[int]] = {stem: set() for stems in wordings for stem in stems}
+        self._longer: list[tuple[int, tuple[str, ...]]] = []
+        for at, word in enumerate(asked):
+            for stems in word:
+                if len(stems) == 1:
+                    self._stands_for[stems[0]].add(at)
+                else:
+                    self._longer.append((at, stems))
+        self._alone = {stems[0] for stems in wordings if len(stems) == 1}
+        self._alone |= {stem for stems in wordings if len(stems) > 1 for stem in stems if len(stem) >= _SHORTEST_PART}
+        runs = {stems for stems in wordings if len(stems) > 1}
+        runs |= {tuple(term.stem for term in analyse(phrase)) for phrase in phrases}
+        self._runs = [stems for stems in runs if stems]
+        self._wanted = {stem for stems in (*wordings, *runs) for stem in stems}
+
+    def highlights(self, text: str) -> list[Span]:
+        """Spans of `text` that the query's words or phrases stand in, in order and apart.
+
+        Words go by their stems, never by parts of them; what stands side by side as one wording or phrase
+        is one span.
+        """
+        return self._highlights(text, places_of(self._wanted, text))
+
+    def best_sentence(self, text: str) -> Span:
+        """The sentence in which most of the query's words stand; of equals, and if none does, the first.
+
+        Counting words beats weighing them by rarity and the sentence's own embedding: an answer is near what was
+        asked, and news says first what matters (docs/experiments.md).
+        """
+        return self._best_sentence(text, places_of(self._wanted, text))
+
+    def both(self, text: str) -> tuple[list[Span], Span]:
+        """Highlights and the best sentence of `text`, which is analysed once."""
+        places = places_of(self._wanted, text)
+        return self._highlights(text, places), self._best_sentence(text, places)
+
+    def _highlights(self, text: str, places: Sequence[Place]) -> list[Span]:
+        spans = [(start, end) for stem, start, end in places if stem in self._alone]
+        spans += [span for run in self._runs for span in _side_by_side(text, places, run)]
+        spans += [
+            (compound.start, compound.end)
+            for compound in compounds(text)
+            if [stem in self._alone for stem, _, _ in stems_in(compound.joined)] == [True]
+        ]
+        return _apart(spans)
+
+    def _best_sentence(self, text: str, places: Sequence[Place]) -> Span:
+        sentences = sentence_spans(text) or [(0, len(text))]
+        starts = [start for start, _ in sentences]
+        inside: list[set[str]] = [set() for _ in sentences]
+        for stem, start, _ in places:
+            if stem in self._stands_for:
+                inside[bisect_right(starts, start) - 1].add(stem)
+        return sentences[max(range(len(sentences)), key=lambda at: self._matched(inside[at]))]
+
+    def _matched(self, stems: set[str]) -> int:
+        """How many words of the query these stems make."""
+        if not stems:
+            return 0
+        words = {at for at, wording in self._longer if stems.issuperset(wording)}
+        return len(words.union(*(self._stands_for[stem] for stem in stems)))
 
 
-def _side_by_side(terms: Sequence[Term], stems: tuple[str, ...]) -> Iterator[Span]:
-    for at, term in enumerate(terms):
-        if term.stem == stems[0] and tuple(other.stem for other in terms[at : at + len(stems)]) == stems:
-            yield term.start, terms[at + len(stems) - 1].end
+def _side_by_side(text: str, places: Sequence[Place], run: tuple[str, ...]) -> Iterator[Span]:
+    for at, (stem, start, _) in enumerate(places):
+        found = places[at : at + len(run)]
+        if stem == run[0] and tuple(other for other, _, _ in found) == run:
+            between = (text[one[2] : other[1]] for one, other in pairwise(found))
+            if not any(map(stems_in, between)):
+                yield start, found[-1][2]
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
@@ -49,18 +102,3 @@ def _apart(spans: Iterable[Span]) -> list[Span]:
         else:
             apart.append((start, end))
     return apart
-
-
-def best_sentence(text: str, words: Sequence[Word]) -> Span:
-    """The sentence in which most of the query's words stand, in any wording; of equals, and if none does, the first.
-
-    Counting words beats weighing them by rarity and the sentence's own embedding: an answer is near what was
-    asked, and news says first what matters (docs/experiments.md).
-    """
-    sentences = sentence_spans(text) or [(0, len(text))]
-
-    def matched(span: Span) -> int:
-        stems = {term.stem for term in analyse(text[slice(*span)])}
-        return sum(any(stems.issuperset(wording) for wording in word.alternatives) for word in words)
-
-    return max(sentences, key=matched)

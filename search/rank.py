@@ -16,7 +16,7 @@ benchmarks/ranking.py INDEX FOLDER … --tune` chose by coordinate ascent, round
 has what each part gains and what was tried and left out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -126,10 +126,10 @@ def share(bm25: Scores, ideal: float) -> Scores:
     return np.minimum(bm25 / ideal, 1.0) if ideal > 0 else np.zeros_like(bm25)
 
 
-def centre_of_the_first(scores: Scores, numbers: Numbers, vectors: Callable[[Numbers], Matrix]) -> Matrix:
-    """The mean direction of the FEEDBACK_PASSAGES passages with the best scores."""
+def centre_of_the_first(scores: Scores, embeddings: Matrix) -> Matrix:
+    """The mean direction of the FEEDBACK_PASSAGES passages with the best scores; `embeddings` has a row for each."""
     best = np.argsort(-scores, kind="stable")[:FEEDBACK_PASSAGES]
-    mean: Matrix = vectors(numbers[best]).mean(axis=0)
+    mean: Matrix = embeddings[best].mean(axis=0)
     norm = float(np.linalg.norm(mean))
     return mean / norm if norm else mean
 
@@ -167,10 +167,11 @@ def group_by_article(scores: Scores, articles: Numbers) -> list[Group]:
     `scores` and `articles` have one entry for each candidate passage. Ties go to the earlier article.
     """
     members: dict[int, list[int]] = {}
-    for position in np.lexsort((np.arange(len(scores)), -scores)).tolist():
-        members.setdefault(int(articles[position]), []).append(position)
-    groups = [Group(article, float(scores[positions[0]]), tuple(positions)) for article, positions in members.items()]
-    return sorted(groups, key=lambda group: (-group.score, group.article))
+    order = np.lexsort((articles, -scores))  # stable, so that of an article's equals the first comes first
+    for position, article in zip(order.tolist(), articles[order].tolist(), strict=True):
+        members.setdefault(article, []).append(position)
+    best = scores.tolist()
+    return [Group(article, best[positions[0]], tuple(positions)) for article, positions in members.items()]
 
 
 def collapsed(groups: Sequence[Group], stories: Mapping[int, int]) -> list[Group]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from index.bm25 import K1
 from index.encoder import Encoder, Matrix
 from index.scope import Scope
 from index.store import Store
@@ -40,10 +41,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Candidates of one depth: their numbers and articles, what is known of them, what that weighs, the scores."""
+    """Candidates of one depth: their numbers and articles, what is known of them, what that weighs, the scores.
+
+    `embeddings` has one row for each, none where only words count.
+    """
 
     numbers: Numbers
     articles: Numbers
+    embeddings: Matrix
     evidence: Evidence
     weights: dict[str, Scores]
     scores: Scores
@@ -88,15 +93,15 @@ def plan(store: Store, encoder: Encoder, request: SearchRequest, interpreted: In
         phrases=interpreted.phrases,
         is_word=encoder.knows,
     )
-    terms = analyse(wording.text)
+    terms = analyse(wording.text) if weighs_all(request) else []
     pairs = {(a.stem, b.stem) for a, b in pairwise(terms) if not a.stop_word and not b.stop_word}
     return Plan(
         vector=encoder.encode_query(wording.text) if wording.text and request.mode != "lexical" else None,
         wording=wording,
         pairs=tuple(sorted(pairs)),
         information=sum(map(vocabulary.idf, {term.stem for term in terms if not term.stop_word})),
-        ideal=store.ideal_bm25(wording.words),
-        article_ideal=store.ideal_article_bm25(wording.words),
+        ideal=store.ideal_bm25(wording.words) if request.mode != "dense" else 0.0,
+        article_ideal=store.ideal_article_bm25(wording.words) if weighs_all(request) else 0.0,
         scope=scope,
         today=_today(request, interpreted),
     )
@@ -125,14 +130,13 @@ def ranking(store: Store, plan: Plan, request: SearchRequest) -> Ranking:
         tier = scored(store, plan, request, numbers)
         if weighs_all(request) and len(numbers):
             # What stands first stays what it was on the first page, however deep the pages go.
-            centre = rank.centre_of_the_first(tier.scores, numbers, store.vectors) if centre is None else centre
-            tier = _fed_back(tier, store.cosines(centre, numbers))
-        for group, key in _grouped(store, tier, request):
-            if key not in seen:
-                seen.add(key)
-                groups.append((group, tier))
+            centre = rank.centre_of_the_first(tier.scores, tier.embeddings) if centre is None else centre
+            tier = _fed_back(tier, tier.embeddings @ centre)
+        fresh = [(group, key) for group, key in _grouped(store, tier, request) if key not in seen]
+        groups += [(group, tier) for group, _ in fresh]
         if exhausted or len(groups) >= wanted:
             return Ranking(groups, exhausted)
+        seen.update(key for _, key in fresh)
         depth *= _DEEPER
 
 
@@ -141,7 +145,14 @@ def listed(store: Store, scope: Scope) -> Ranking:
     numbers = store.newest(scope)[:MAX_RESULTS]
     nothing = np.zeros(len(numbers), dtype=np.float32)
     articles = store.article_numbers(numbers)
-    tier = Tier(numbers, articles, Evidence(nothing, nothing, nothing, store.places(numbers)), {}, nothing)
+    tier = Tier(
+        numbers,
+        articles,
+        store.vectors(numbers[:0]),
+        Evidence(nothing, nothing, nothing, store.places(numbers)),
+        {},
+        nothing,
+    )
     groups = [(Group(article, 0.0, (position,)), tier) for position, article in enumerate(articles.tolist())]
     return Ranking(groups, exhausted=len(numbers) < MAX_RESULTS)
 
@@ -177,7 +188,8 @@ def _candidates(store: Store, plan: Plan, request: SearchRequest, depth: int) ->
 def scored(store: Store, plan: Plan, request: SearchRequest, numbers: Numbers) -> Tier:
     """These passages with all that is known of each by itself."""
     articles = store.article_numbers(numbers)
-    evidence = _evidence(store, plan, request, numbers, articles)
+    embeddings = store.vectors(numbers if plan.vector is not None else numbers[:0])
+    evidence = _evidence(store, plan, request, numbers, articles, embeddings)
     if request.mode == "dense":
         weights = {"dense": evidence.cosines}
     elif request.mode == "lexical":
@@ -186,7 +198,7 @@ def scored(store: Store, plan: Plan, request: SearchRequest, numbers: Numbers) -
         weights = {"ranks": rank.reciprocal_rank_fusion(evidence.cosines, evidence.bm25)}
     else:
         weights = rank.weighed(evidence)
-    return Tier(numbers, articles, evidence, weights, rank.total(weights))
+    return Tier(numbers, articles, embeddings, evidence, weights, rank.total(weights))
 
 
 def weighs_all(request: SearchRequest) -> bool:
@@ -201,22 +213,28 @@ def _fed_back(tier: Tier, cosines: Scores) -> Tier:
     return replace(tier, evidence=evidence, weights=weights, scores=rank.total(weights))
 
 
-def _evidence(store: Store, plan: Plan, request: SearchRequest, numbers: Numbers, articles: Numbers) -> Evidence:
+def _evidence(
+    store: Store, plan: Plan, request: SearchRequest, numbers: Numbers, articles: Numbers, embeddings: Matrix
+) -> Evidence:
     nothing = np.zeros(len(numbers), dtype=np.float32)
-    cosines = nothing if plan.vector is None else store.cosines(plan.vector, numbers)
-    bm25 = nothing if request.mode == "dense" else store.bm25(plan.wording.words, numbers)
-    evidence = Evidence(cosines, bm25, rank.share(bm25, plan.ideal), store.places(numbers))
+    cosines = nothing if plan.vector is None else embeddings @ plan.vector
+    if request.mode == "dense":
+        return Evidence(cosines, nothing, nothing, store.places(numbers))
+    words = plan.wording.words
+    matches = store.matches(words, plan.pairs, numbers)
+    evidence = Evidence(cosines, matches.bm25, rank.share(matches.bm25, plan.ideal), store.places(numbers))
     if not weighs_all(request) or plan.vector is None:
         return evidence
     distinct, of = np.unique(articles, return_inverse=True)
-    article_bm25 = store.article_bm25(plan.wording.words, distinct)
+    wholes = store.article_matches(words, distinct)
     return replace(
         evidence,
-        pairs=store.pairs(plan.pairs, numbers) / (2 * plan.information) if plan.pairs else nothing,
+        pairs=matches.pairs / (2 * plan.information) if plan.pairs else nothing,
         article_cosines=store.article_cosines(plan.vector, distinct)[of],
-        article_shares=rank.share(article_bm25, plan.article_ideal)[of],
-        article_coverage=store.article_coverage(plan.wording.words, distinct)[of],
-        words=len(plan.wording.words),
+        article_shares=rank.share(wholes.bm25, plan.article_ideal)[of],
+        # Coverage goes by worth, of which the ideal has (k1 + 1) times as much.
+        article_coverage=rank.share(wholes.coverage * (K1 + 1), plan.article_ideal)[of],
+        words=len(words),
         ages=None if plan.today is None else (plan.today - store.days(distinct))[of],
         feedback=nothing,
     )

@@ -7,8 +7,10 @@ is not "filing". So each rule says how much of a word has to stand before its en
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
+# Words whose other spellings are kept at hand; finding them takes longer than all else that a query's words cost.
+_WORDS_KEPT = 1 << 14
 # Below this only the words of _WORDS have another spelling.
 _SHORTEST = 5
 
@@ -65,18 +67,20 @@ _WORDS = _pairs(
 _INFLECTIONS = r"(?P<end>(?:s|es|d|ed|er|ers|ing|ings|y|ier|ism|al|ally|d?ment|ly)?)"
 
 
-def other_spellings(word: str) -> list[str]:
+@lru_cache(_WORDS_KEPT)
+def other_spellings(word: str) -> tuple[str, ...]:
     """How `word` (folded, as the index spells it) may be written on the other side of the Atlantic, if differently.
 
     Most rules know no dictionary, so keep only what occurs.
     """
-    return list(dict.fromkeys(other for other in _others(word) if other != word))
+    return tuple(dict.fromkeys(other for other in _others(word) if other != word))
 
 
 def _others(word: str) -> Iterator[str]:
-    for pattern, replacement in _word_rules():
-        if match := pattern.match(word):
-            yield replacement + match["end"]
+    if _any_word().match(word):
+        for pattern, replacement in _word_rules():
+            if match := pattern.match(word):
+                yield replacement + match["end"]
     if len(word) < _SHORTEST:
         return
     for pattern, replacement in _ending_rules():
@@ -102,3 +106,9 @@ def _ending_rules() -> list[tuple[re.Pattern[str], str]]:
 def _word_rules() -> list[tuple[re.Pattern[str], str]]:
     pairs = [pair for both in _WORDS for pair in (both, both[::-1])]
     return [(re.compile(f"^{one}{_INFLECTIONS}$"), other) for one, other in pairs]
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """What all words begin with that a rule of _word_rules speaks of: most words are none of them."""
+    return re.compile("|".join(word for pair in _WORDS for word in pair))

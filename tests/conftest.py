@@ -17,7 +17,7 @@ def encoder() -> FakeEncoder:
 @pytest.fixture
 def load(encoder: FakeEncoder) -> Callable[[str | None], FakeEncoder]:
     """What `load_encoder` is to the real program."""
-    return lambda name: encoder
+    return lambda name, **options: encoder
 
 
 @pytest.fixture

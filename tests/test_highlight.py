@@ -1,12 +1,22 @@
+from collections.abc import Iterable
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index.sentences import sentence_spans
 from index.terms import Word, analyse, as_word
-from search.highlight import best_sentence, highlights
+from search.highlight import Marker, Span
 
 TEXT = "Canada’s peacekeepers arrived. The élections were held on Sunday! Logistics, he said, is hard."
+
+
+def highlights(text: str, words: Iterable[Word | str], phrases: tuple[str, ...] = ()) -> list[Span]:
+    return Marker(words, phrases).highlights(text)
+
+
+def best_sentence(text: str, words: Iterable[Word]) -> Span:
+    return Marker(words).best_sentence(text)
 
 
 def asked(query: str) -> list[Word]:
@@ -79,3 +89,17 @@ def test_spans_lie_inside_any_text(text, query):
     for low, high in highlights(text, words):
         assert previous <= low < high <= len(text)
         previous = high
+
+
+@given(st.text("ab o’. -\n", max_size=60), st.lists(st.sampled_from(["a", "b", "ab", "o"]), max_size=3))
+def test_both_at_once_is_each_by_itself_and_the_best_sentence_has_most_words(text, stems):
+    words = [Word(((stem,), ("a", "b"))) for stem in stems]
+    marker = Marker(words)
+    spans, best = marker.both(text)
+    assert (spans, best) == (marker.highlights(text), marker.best_sentence(text))
+
+    def matched(span):
+        there = {term.stem for term in analyse(text[slice(*span)])}
+        return sum(any(there.issuperset(wording) for wording in word.alternatives) for word in words)
+
+    assert best == max(sentence_spans(text) or [(0, len(text))], key=matched)

@@ -93,7 +93,7 @@ def test_freshness_halves_with_age_and_what_lies_ahead_is_not_fresh(age, expecte
 def test_what_is_near_the_first_passages_is_what_feedback_looks_for():
     vectors = np.eye(4, dtype=np.float32)
     scores = np.float32([0.9, 0.8, 0.1, 0.0])
-    centre = centre_of_the_first(scores, np.arange(4), lambda numbers: vectors[numbers])
+    centre = centre_of_the_first(scores, vectors)
     assert np.linalg.norm(centre) == pytest.approx(1)
     assert centre == pytest.approx(np.full(4, 0.5))  # fewer than FEEDBACK_PASSAGES: all of them
 

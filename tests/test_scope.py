@@ -117,12 +117,13 @@ def test_both_legs_find_the_best_of_what_filters_leave(store: EmbeddedStore, fil
     assert scope.articles == len(set(store.article_numbers(expected).tolist()))
 
     dense, lexical = store.search_dense(query, size, scope), store.search_lexical(stems(QUERY), size, scope)
-    cosines, bm25 = store.cosines(query, expected), store.bm25(stems(QUERY), expected)
+    cosines, bm25 = store.vectors(expected) @ query, store.matches(stems(QUERY), (), expected).bm25
     assert set(dense.numbers.tolist()) | set(lexical.numbers.tolist()) <= set(expected.tolist())
     assert dense.scores.tolist() == pytest.approx(sorted(cosines.tolist(), reverse=True)[:size], abs=1e-5)
     assert lexical.scores.tolist() == pytest.approx(sorted(bm25[bm25 > 0].tolist(), reverse=True)[:size], rel=1e-5)
-    assert store.cosines(query, dense.numbers).tolist() == pytest.approx(dense.scores.tolist(), abs=1e-5)
-    assert store.bm25(stems(QUERY), lexical.numbers).tolist() == pytest.approx(lexical.scores.tolist(), rel=1e-5)
+    assert (store.vectors(dense.numbers) @ query).tolist() == pytest.approx(dense.scores.tolist(), abs=1e-5)
+    same = store.matches(stems(QUERY), (), lexical.numbers).bm25
+    assert same.tolist() == pytest.approx(lexical.scores.tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize("filters", [Filters(excluded=("ferry strike", "whale")), Filters(phrases=("crews budget",))])

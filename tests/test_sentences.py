@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.sentences import sentence_spans, trim
+from index.sentences import _BOUNDARY, _boundaries, sentence_spans, trim
 
 FRAGMENTS = st.sampled_from(
     "The ferry|ran|Gen.|U.S.|J.|p.m.|5|.|?!|…|”|“|)| |\n|\n\n|élan|漢字。|\t|\u2028|\xa0|'".split("|")
@@ -109,3 +109,8 @@ def test_row_of_dots_takes_no_time():
     began = time.process_time()
     sentence_spans("." * 10_000)
     assert time.process_time() - began < 1
+
+
+@given(TEXTS)
+def test_boundaries_are_those_of_the_whole_pattern(text):
+    assert [match.span() for match in _boundaries(text)] == [match.span() for match in _BOUNDARY.finditer(text)]

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from index.errors import IndexDamaged
 from index.filters import Filters
-from index.terms import TermDocument, Terms, Word, analyse, day_ordinal, spellings
+from index.terms import (
+    _STEMS,
+    TermDocument,
+    Terms,
+    Word,
+    _analyzer,
+    analyse,
+    day_ordinal,
+    places_of,
+    spellings,
+    stems_in,
+)
 
 K1, B = 1.2, 0.75
 # tantivy stores a length in one byte, which is exact up to this many words.
@@ -70,7 +81,8 @@ def test_scores_of_given_passages_are_those_of_search(
     terms = indexed(texts)
     asked = data.draw(st.lists(st.sampled_from([*texts, 7]), unique=True))
     found = dict(zip(*(column.tolist() for column in terms.search(stems, len(texts))), strict=True))
-    assert terms.scores(stems, np.asarray(asked, dtype=np.int64)).tolist() == [found.get(n, 0.0) for n in asked]
+    scores = terms.scores(stems, np.asarray(asked, dtype=np.int64))
+    assert scores.tolist() == pytest.approx([found.get(number, 0.0) for number in asked], rel=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,7 +127,7 @@ def test_no_score_of_words_with_alternatives_is_above_the_ideal(texts: dict[int,
     terms = indexed(texts)
     found, scores = terms.search(asked, len(texts))
     assert max(scores, default=0.0) <= terms.ideal(asked) * (1 + 1e-6)
-    assert terms.scores(asked, found).tolist() == pytest.approx(scores.tolist())
+    assert terms.scores(asked, found).tolist() == pytest.approx(scores.tolist(), rel=1e-5)
 
 
 def test_every_wording_is_worth_what_the_commonest_is() -> None:
@@ -184,7 +196,7 @@ def press() -> Terms:
 def test_clauses_leave_what_the_filters_ask_for(press: Terms, filters: Filters, expected: list[int]) -> None:
     found, scores = press.search(["ferri"], 10, press.clauses(filters))
     assert sorted(found.tolist()) == expected
-    assert scores.tolist() == press.scores(["ferri"], found).tolist()
+    assert scores.tolist() == pytest.approx(press.scores(["ferri"], found).tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -319,3 +331,62 @@ def test_offsets_count_characters(text: str, expected: list[str]) -> None:
 def test_stop_words_are_known_in_english_and_french() -> None:
     flags = {term.stem: term.stop_word for term in analyse("The strike des matelots à Montréal ÉTÉ was l’été")}
     assert [stem for stem, stop_word in flags.items() if stop_word] == ["the", "des", "was", "l"]
+
+
+LONG = "x" * 70
+texts_of_all_kinds = st.lists(
+    st.text("aB1é’'-. _\u0905\u093f\u2160\u24d0\u0301\n", max_size=30)
+    | st.sampled_from([f"a {LONG} b", "e-mail O’Brien"]),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts=texts_of_all_kinds)
+def test_words_are_cut_as_tantivy_cuts_them(texts: list[str]) -> None:
+    for text in texts:
+        tokens = _analyzer(_STEMS).pre_tokenize(text).tokens
+        expected = [(token.text, token.char_offset_from, token.char_offset_to) for token in tokens]
+        assert stems_in(text) == expected
+        some = {stem for stem, _, _ in expected[::2]}
+        assert places_of(some, text) == [place for place in expected if place[0] in some]
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=texts_of_all_kinds, data=st.data())
+def test_matches_are_what_tantivy_would_say(texts: list[str], data: st.DataObject) -> None:
+    numbered = dict(enumerate(texts, start=2**40))
+    terms = indexed(numbered)
+    numbers = np.asarray([*numbered, 7])
+    stems = sorted({term.stem for text in texts for term in analyse(text)} | {"unheard"})
+    asked = [Word(((stem,),)) for stem in data.draw(st.lists(st.sampled_from(stems), max_size=4, unique=True))]
+    pairs = data.draw(st.lists(st.tuples(st.sampled_from(stems), st.sampled_from(stems)), max_size=3, unique=True))
+    found = terms.matches(asked, numbers, pairs)
+    scores = dict(zip(*(column.tolist() for column in terms.search(asked, len(texts))), strict=True))
+    assert found.bm25.tolist() == pytest.approx([scores.get(n, 0.0) for n in numbers.tolist()], rel=1e-4)
+    having = [(sum(map(terms.idf, pair)), terms.matching(pair)) for pair in pairs]
+    together = [sum(worth for worth, at in having if number in at) for number in numbers.tolist()]
+    assert found.pairs.tolist() == pytest.approx(together, rel=1e-5)
+    occurring = [(terms.idf(word.alternatives[0][0]), terms.matching(word.alternatives[0])) for word in asked]
+    worths = [sum(worth for worth, at in occurring if number in at) for number in numbers.tolist()]
+    assert found.coverage.tolist() == pytest.approx(worths, rel=1e-5)
+
+
+def test_an_index_without_the_words_of_its_passages_is_damaged(tmp_path: Path) -> None:
+    indexed({1: "ferry"}, tmp_path)
+    (tmp_path / "words.json").unlink()
+    with pytest.raises(IndexDamaged, match="words"):
+        Terms.open(tmp_path)
+
+
+def test_articles_know_their_words_but_not_what_stands_side_by_side() -> None:
+    terms = Terms.create(None)
+    terms.add([TermDocument(1, "whale whale ferry", spelled=False), TermDocument(2, "ferry strike", spelled=False)])
+    terms.commit()
+    numbers = np.asarray([1, 2])
+    found, scores = terms.search(["whale", "ferri"], 2)
+    matches = terms.matches(["whale", "ferri"], numbers, [("whale", "ferri")])
+    assert dict(zip(found.tolist(), scores.tolist(), strict=True)) == pytest.approx(
+        dict(zip(numbers.tolist(), matches.bm25.tolist(), strict=True)), rel=1e-5
+    )
+    assert not matches.pairs.any()

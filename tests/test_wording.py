@@ -138,7 +138,7 @@ def test_british_and_american_spellings_lead_to_each_other(pair: str) -> None:
     ).split(),
 )
 def test_other_words_have_no_other_spelling(word: str) -> None:
-    assert other_spellings(word) == []
+    assert not other_spellings(word)
 
 
 def alignment(left: str, right: str) -> int:

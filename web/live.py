@@ -2,16 +2,31 @@
 
 import logging
 import threading
+import weakref
+from collections import deque
 from pathlib import Path
 
-from index.errors import DatelineError
+from index.encoder import Encoder, load_encoder
+from index.errors import DatelineError, ModelError, QueryError
+from index.generation import carried_encoder, live_generation
 from search.engine import Engine
+from search.query import SearchRequest
 from search.rerank import Reranker
 
 log = logging.getLogger(__name__)
 
-# A change shows within about this many seconds.
-_LOOK_EVERY = 0.5
+# Looking costs two small file operations; a change shows this much later at most than it can be opened.
+_LOOK_EVERY_SECONDS = 0.2
+# What cannot be opened now is tried again ever more rarely, because each try may cost a core for a while.
+_LONGEST_PAUSE_SECONDS = 2.0
+# Enough different real queries to touch what most searches need: vectors, both term indexes, the catalog.
+_REMEMBERED = 8
+# Where nobody has asked anything yet.
+_FIRST_QUERY = SearchRequest("news of the day", as_of="2000-01-01")
+# The state before is let go of once its searches are certainly done, so that none of them pays for closing it.
+_KEPT_SECONDS = 2.0
+
+State = tuple[str, int, int]
 
 
 class NotReady(DatelineError):
@@ -21,20 +36,28 @@ class NotReady(DatelineError):
 class LiveEngine:
     """Opens the index at `root` in the background and follows its changes until stopped.
 
-    `rerank` names the cross-encoder that orders the first results, if there is to be one.
+    A new state is opened and warmed up beside the one that answers; then one assignment switches, so searches wait
+    for nothing and each sees one state. `rerank` names the cross-encoder that orders the first results, if there is
+    to be one.
     """
 
     def __init__(self, root: Path, rerank: str | None = None) -> None:
         self._root = root
         self._rerank = rerank
         self._engine: Engine | None = None
+        self._seen: State | None = None
+        self._encoders: dict[str | None, Encoder] = {}
+        self._reranker: Reranker | None = None
+        self._recent: deque[SearchRequest] = deque(maxlen=_REMEMBERED)
         self._reason = "The index is being opened. Try again in a moment."
         self._stop = threading.Event()
+        self._tried = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="index-follower", daemon=True)
 
-    def start(self) -> "LiveEngine":
-        """Begins to open the index; returns at once."""
+    def start(self, wait: float = 0) -> "LiveEngine":
+        """Begins to open the index, and waits at most `wait` seconds until it is open or cannot be opened."""
         self._follower.start()
+        self._tried.wait(wait)
         return self
 
     def stop(self) -> None:
@@ -43,27 +66,91 @@ class LiveEngine:
 
     def engine(self) -> Engine:
         """The engine on the newest state. Raises NotReady while there is none."""
-        if self._engine is None:
+        engine = self._engine
+        if engine is None:
             raise NotReady(self._reason)
-        return self._engine
+        return engine
+
+    def generation(self) -> str | None:
+        """Names the state that is searched now; None while there is none."""
+        engine = self._engine
+        return engine.store.generation if engine else None
+
+    def remember(self, request: SearchRequest) -> None:
+        """Takes note of a search, so that the next state can be warmed up with what people ask."""
+        self._recent.append(request)
+
+    def look(self) -> bool:
+        """Turns to the newest state of the index if there is a newer one; says whether it did.
+
+        Raises what opening an index raises; the state before stays.
+        """
+        state = _state(self._root)  # before opening: what is written meanwhile is for the next look
+        if state == self._seen:
+            return False
+        engine = self._open()
+        self._warm_up(engine)
+        before, self._engine, self._seen = self._engine, engine, state
+        # The store is closed when nobody holds the engine any more: its last search is done.
+        weakref.finalize(engine, engine.store.close)
+        self._tried.set()
+        if before:
+            self._stop.wait(_KEPT_SECONDS)
+        return True
 
     def _follow(self) -> None:
+        pause = _LOOK_EVERY_SECONDS
         while not self._stop.is_set():
             try:
-                if self._engine is None:
-                    reranker = Reranker.load(self._rerank) if self._rerank else None
-                    self._engine = Engine.open(self._root, reranker=reranker)
-                    log.info("serving generation %s", self._engine.store.generation)
-                elif self._engine.refresh():
-                    log.info("switched to generation %s", self._engine.store.generation)
+                if self.look():
+                    log.info("serving generation %s", self.generation())
+                pause = _LOOK_EVERY_SECONDS
             except DatelineError as error:
                 self._tell(str(error))
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             except Exception:  # the server answers from what it has; the next look may succeed
                 log.exception("the index at %s could not be opened", self._root)
                 self._tell("The index could not be opened; the server's log says why.")
-            self._stop.wait(_LOOK_EVERY)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            self._tried.set()
+            self._stop.wait(pause)
+
+    def _open(self) -> Engine:
+        if self._rerank and self._reranker is None:
+            self._reranker = Reranker.load(self._rerank)
+        known = bool(self._encoders)
+        try:
+            return Engine.open(self._root, self._load, self._reranker)
+        except ModelError:
+            if not known:
+                raise
+            self._encoders.clear()  # another model may have the same name by now
+            return Engine.open(self._root, self._load, self._reranker)
+
+    def _load(self, name: str | None) -> Encoder:
+        if name not in self._encoders:
+            self._encoders[name] = load_encoder(name, beside=carried_encoder(self._root))
+        return self._encoders[name]
+
+    def _warm_up(self, engine: Engine) -> None:
+        """Runs a few searches, so that files are mapped and read before anybody waits for it."""
+        for request in list(self._recent) or [_FIRST_QUERY]:
+            try:
+                engine.search(request)
+            except QueryError:  # it asked for a page that is not there any more
+                continue
 
     def _tell(self, reason: str) -> None:
         if reason != self._reason:
             self._reason = reason
             log.warning("%s", reason)
+
+
+def _state(root: Path) -> State:
+    """Changes whenever a writer has finished something. Raises IndexMissing or IndexDamaged."""
+    layout = live_generation(root)
+    try:
+        manifest = layout.manifest.stat()
+    except OSError:  # opening it says what is wrong
+        return layout.folder.name, 0, 0
+    return layout.folder.name, manifest.st_mtime_ns, manifest.st_ino

@@ -242,6 +242,7 @@ class StatsResponse(_Shape):
     model: str
     dimension: int
     passage_words: int
+    dense_search: dict[str, Any] = Field(description="How the nearest passages are found: exactly, or in lists.")
     bytes: int
 
 

@@ -22,10 +22,10 @@ def prompted(tmp_path_factory, bundled):
     """The folder of a model that wants prompts."""
     from sentence_transformers import SentenceTransformer
 
-    from index.encoder import _local_folder
+    from index.encoding.original import local_folder
 
     folder = tmp_path_factory.mktemp("model") / "prompted"
-    SentenceTransformer(str(_local_folder(bundled.identity.name)), prompts=PROMPTS, device="cpu").save(str(folder))
+    SentenceTransformer(str(local_folder(bundled.identity.name)), prompts=PROMPTS, device="cpu").save(str(folder))
     return folder
 
 

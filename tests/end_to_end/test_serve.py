@@ -1,6 +1,7 @@
 """`dateline serve` as a process, spoken to over HTTP."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -24,12 +25,12 @@ PATIENCE_SECONDS = 60
 class Server:
     """A running server on a port of its own."""
 
-    def __init__(self, root):
+    def __init__(self, root, *options):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "web", "serve", "--index", str(root), "--port", str(self.port)],
+            [sys.executable, "-m", "web", "serve", "--index", str(root), "--port", str(self.port), *options],
             cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -48,6 +49,11 @@ class Server:
                 pass
             time.sleep(0.05)
         raise AssertionError("the server did not get there in time")
+
+    def workers(self):
+        """The processes that answer."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return sorted(int(child) for task in tasks for child in task.read_text().split())
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -161,3 +167,37 @@ def test_a_port_that_is_taken_is_one_line_on_stderr(tmp_path):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert port in done.stderr
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A server of two workers; without an index, because none is needed to watch processes."""
+    running = Server(tmp_path / "none", "--workers", "2")
+    running.wait(lambda: len(running.workers()) == 2 and running.get("/healthz")[0] == 200)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+    else:
+        running.process.stderr.close()
+
+
+def alive(process):
+    status = Path(f"/proc/{process}/status")
+    return status.is_file() and "State:\tZ" not in status.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are looked up in /proc")
+def test_a_worker_that_dies_is_replaced_while_the_other_answers(pair):
+    first, second = pair.workers()
+    os.kill(first, signal.SIGKILL)
+    assert pair.wait(lambda: second in (found := pair.workers()) and len(found) == 2 and first not in found)
+    assert pair.wait(lambda: pair.get("/healthz")[0] == 200)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_server(pair, by):
+    workers = pair.workers()
+    pair.process.send_signal(by)
+    pair.process.wait(20)
+    pair.wait(lambda: not any(map(alive, workers)))

@@ -1,0 +1,153 @@
+"""Where exports are kept: one folder for each model and version, in the user's cache or carried by an index.
+
+`exports/WEIGHTS-VERSION/` holds what FastEncoder opens. `sources/NAME.json` says which export belongs to a model's
+name, and how the model's files looked when it was made, so that neither torch nor a hash of all weights is needed
+to find it again. Everything is made elsewhere and moved into place, by one process at a time.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from index.encoder import ModelIdentity
+from index.encoding.runtime import FACTS_FILE, Facts, FastEncoder
+from index.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+# Part of an export's name: raise it when what export.py writes changes.
+EXPORT_VERSION = 1
+
+Looks = dict[str, tuple[int, int]]
+"""Size and time of the last change, in nanoseconds, of each file."""
+
+
+def cache_folder() -> Path:
+    """$DATELINE_CACHE, else `dateline` in $XDG_CACHE_HOME, else in ~/.cache."""
+    if given := os.environ.get("DATELINE_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dateline"
+
+
+def kept_encoder(name: str, model: Path | None) -> FastEncoder | None:
+    """The export of the model called `name`, if there is one of the files that the model has now.
+
+    `model` is the model's folder, where the name tells it; else the folder that was noted is looked at.
+    """
+    try:
+        note = json.loads(_note(name).read_text("utf-8"))
+        folder, looks = Path(note["folder"]), {file: tuple(look) for file, look in note["looks"].items()}
+        same = note["version"] == EXPORT_VERSION and model in (None, folder) and looks == _looks(folder)
+        export = cache_folder() / "exports" / note["export"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return opened(export, name) if same else None
+
+
+def opened(folder: Path, name: str) -> FastEncoder | None:
+    """The export in a folder if it is whole, computes rightly and is of the model called `name`."""
+    facts = Facts.load(folder)
+    if facts is None or facts.identity.name != name:
+        return None
+    try:
+        return FastEncoder.open(folder)
+    except ModelError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def keep(identity: ModelIdentity, model: Path | None, write: Callable[[Path], object]) -> FastEncoder:
+    """The export of a model, made by `write` in an empty folder unless it is there by now; noted under its name.
+
+    What `write` raises is passed on, and then nothing is kept. Raises ModelError when the cache cannot be written.
+    """
+    # The name and the prompts are part of what is kept, so two names of the same weights have two exports.
+    words = hashlib.sha256("\0".join((identity.name, identity.query_prompt, identity.document_prompt)).encode())
+    export = f"{identity.weight_hash[:24]}-{words.hexdigest()[:8]}-{EXPORT_VERSION}"
+    exports = cache_folder() / "exports"
+    try:
+        exports.mkdir(parents=True, exist_ok=True)
+        with FileLock(exports / f"{export}.lock"):
+            encoder = opened(exports / export, identity.name)
+            if encoder is None:
+                _make(exports / export, write)
+                encoder = FastEncoder.open(exports / export)
+            if model is not None:
+                _write_note(
+                    identity.name,
+                    {"folder": str(model), "looks": _looks(model), "version": EXPORT_VERSION, "export": export},
+                )
+    except OSError as error:
+        raise ModelError(
+            f"The exported model cannot be kept in {cache_folder()}: {error.strerror}. Set DATELINE_CACHE to a folder."
+        ) from error
+    return encoder
+
+
+def carry(encoder: FastEncoder, destination: Path) -> None:
+    """Puts the export into a folder of its own at `destination`, so that an index can be searched without torch.
+
+    Files are linked where the disk allows it and copied where not. An export that is there is replaced.
+    """
+    facts = Facts.load(destination)
+    if facts == encoder.facts:
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+
+    def link_all(folder: Path) -> None:
+        for name in (*encoder.facts.sizes, FACTS_FILE):
+            try:
+                os.link(encoder.folder / name, folder / name)
+            except OSError:
+                shutil.copyfile(encoder.folder / name, folder / name)
+
+    _make(destination, link_all)
+
+
+def _make(folder: Path, write: Callable[[Path], object]) -> None:
+    """Has a folder written beside its place and moves it there when it is whole."""
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)  # by a process that was killed
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        write(draft)
+        if folder.exists():
+            folder.rename(draft / "replaced")
+            (draft / "new").mkdir()
+            for file in [file for file in draft.iterdir() if file.is_file()]:
+                file.rename(draft / "new" / file.name)
+            (draft / "new").rename(folder)
+        else:
+            draft.rename(folder)
+            folder.chmod(0o755)  # as a new folder is, not as a temporary one
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _looks(folder: Path) -> Looks:
+    """How the files of a model's folder look."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            status = file.stat()
+            found[str(file.relative_to(folder))] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
+def _note(name: str) -> Path:
+    return cache_folder() / "sources" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+
+
+def _write_note(name: str, note: dict[str, object]) -> None:
+    path = _note(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(note, indent=1), "utf-8")
+    draft.replace(path)
