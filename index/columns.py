@@ -56,14 +56,6 @@ class PassageColumns:
         first, last = self.author_offsets[position : position + 2].tolist()
         return tuple(self.author_names[code] for code in self.author_codes[first:last].tolist())
 
-    def source(self, position: int) -> str | None:
-        """The source of the article at a position."""
-        return _name(self.source_names, int(self.sources[position]))
-
-    def language(self, position: int) -> str | None:
-        """The language of the article at a position."""
-        return _name(self.language_names, int(self.languages[position]))
-
 
 @dataclass(frozen=True, slots=True)
 class ArticleRow:
@@ -160,8 +152,7 @@ def same_columns(left: PassageColumns, right: PassageColumns) -> bool:
         return False
     coded = (("sources", "source_names"), ("languages", "language_names"), ("author_codes", "author_names"))
     return all(
-        [_name(getattr(left, names), code) for code in getattr(left, codes).tolist()]
-        == [_name(getattr(right, names), code) for code in getattr(right, codes).tolist()]
+        named(getattr(left, names), getattr(left, codes)) == named(getattr(right, names), getattr(right, codes))
         for codes, names in coded
     )
 
@@ -230,5 +221,6 @@ def _appended(array: NDArray[Any], values: Sequence[Any] | NDArray[Any]) -> NDAr
     return np.concatenate([array, np.asarray(values, dtype=array.dtype)]) if len(values) else array
 
 
-def _name(names: tuple[str, ...], code: int) -> str | None:
-    return None if code == NO_NAME else names[code]
+def named(names: Sequence[str], codes: Codes) -> list[str | None]:
+    """The name that each code stands for."""
+    return [None if code == NO_NAME else names[code] for code in codes.tolist()]

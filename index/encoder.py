@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,22 @@ class Encoder(Protocol):
         """Whether this is a word to the model, and no slip of the pen, whether or not the corpus has it."""
 
 
+@runtime_checkable
+class EmbedsBeside(Protocol):
+    """An encoder that embeds a query while its caller does something else."""
+
+    def begin_query(self, text: str) -> Callable[[], Matrix]:
+        """Begins; what is returned waits for the vector, shape (dimension,). One at a time in each thread."""
+
+
+def begun_query(encoder: Encoder, text: str) -> Callable[[], Matrix]:
+    """The embedding of a query, computed meanwhile by an encoder that can and at once by any other."""
+    if isinstance(encoder, EmbedsBeside):
+        return encoder.begin_query(text)
+    vector = encoder.encode_query(text)
+    return lambda: vector
+
+
 LoadEncoder = Callable[[str | None], Encoder]
 """Makes the encoder of the model with this name, or the default one."""
 
@@ -96,6 +112,10 @@ class EncoderOnDemand:
     def encode_query(self, text: str) -> Matrix:
         """One unit-length vector. Raises ModelError when the index's model cannot be had."""
         return self._loaded().encode_query(text)
+
+    def begin_query(self, text: str) -> Callable[[], Matrix]:
+        """Begins to embed a query. Raises ModelError when the index's model cannot be had."""
+        return begun_query(self._loaded(), text)
 
     def knows(self, word: str) -> bool:
         """Whether this is a word to the model. Raises ModelError when the index's model cannot be had."""

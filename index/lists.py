@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
-EXACT_UP_TO = 100_000
-"""So many vectors are searched exactly: 3 to 4 ms on one core (benchmarks/scale.py)."""
+EXACT_UP_TO = 30_000
+"""So many vectors are searched exactly: a millisecond on one core. Reading more also drives the encoder's weights out
+of the processor's cache (benchmarks/scale.py)."""
 
 # Lists: 2.6 √n, the nearest power of two. Half and twice as many were slower at a million vectors.
 _LISTS_A_ROOT = 2.6

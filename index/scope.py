@@ -32,7 +32,7 @@ class Scope:
 
 
 def scope_of(filters: Filters, columns: PassageColumns, terms: Terms, at_host: ArticlesAt) -> Scope:
-    """The passages that `filters` leave. Phrases and hosts are no clauses: only the mask knows of them."""
+    """The passages that `filters` leave. Words to leave out and hosts are no clauses: only the mask knows of them."""
     if not filters:
         return Scope(None, (), len(columns.numbers), len(columns.article_numbers))
     hosts = {name: at_host(name) for name in (*filters.sources, *filters.excluded_sources) if "." in name}

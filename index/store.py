@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from index.article import Article, Copy, Passage
 from index.bm25 import Matches
 from index.catalog import Catalog, Counts
-from index.columns import Numbers
+from index.columns import Numbers, named
 from index.derived import (
     article_terms_in_step,
     article_vectors_in_step,
@@ -36,6 +36,9 @@ from index.vectors import Vectors
 
 log = logging.getLogger(__name__)
 
+# Where filters leave so few passages, to look at the words of each takes less time than to search for those that
+# have them: 3 ms at most.
+_FEW = 1_000
 # A reader that opens while a rebuild goes live may find its generation gone; the next is there.
 _OPEN_ATTEMPTS = 3
 
@@ -137,8 +140,8 @@ class Store(Protocol):
     def days(self, articles: Numbers) -> Matrix:
         """The day of each article as a proleptic ordinal, NaN where it is not known."""
 
-    def facts(self, article: int) -> ArticleFacts:
-        """What facets count of an article, by number."""
+    def facts(self, articles: Numbers) -> list[ArticleFacts]:
+        """What facets count of these articles."""
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
@@ -246,12 +249,14 @@ class EmbeddedStore:
         """The passages in scope with the highest BM25; only those in which a word occurs."""
         if not words or not scope.passages:
             return Candidates(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+        if scope.mask is not None and scope.passages <= _FEW:
+            return self._best_of_few(words, size, self._columns.numbers[scope.mask])
         asked = size
         while True:
             found = Candidates(*self._terms.search(words, asked, scope.clauses))
             kept = self._in_scope(found, scope)
-            # Phrases and excluded words are not among the clauses, nor is what a writer has just
-            # added: ask for more until enough is left.
+            # Words to leave out are not among the clauses, nor is what a writer has just added: ask for
+            # more until enough is left.
             if len(kept) >= size or len(found) < asked:
                 return Candidates(kept.numbers[:size], kept.scores[:size])
             asked *= 4
@@ -316,16 +321,13 @@ class EmbeddedStore:
         days = self._columns.days[self._article_positions(articles)].astype(np.float32)
         return np.where(days > 0, days, np.nan)
 
-    def facts(self, article: int) -> ArticleFacts:
-        """What facets count of an article, by number."""
-        columns, at = self._columns, int(self._article_positions(np.asarray([article]))[0])
-        day = int(columns.days[at])
-        return ArticleFacts(
-            date.fromordinal(day).isoformat() if day else None,
-            columns.source(at),
-            columns.authors(at),
-            columns.language(at),
-        )
+    def facts(self, articles: Numbers) -> list[ArticleFacts]:
+        """What facets count of these articles."""
+        columns, at = self._columns, self._article_positions(articles)
+        days = [date.fromordinal(day).isoformat() if day else None for day in columns.days[at].tolist()]
+        sources = named(columns.source_names, columns.sources[at])
+        languages = named(columns.language_names, columns.languages[at])
+        return list(map(ArticleFacts, days, sources, map(columns.authors, at.tolist()), languages))
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
@@ -358,6 +360,13 @@ class EmbeddedStore:
     def close(self) -> None:
         """Lets go of files."""
         self._catalog.close()
+
+    def _best_of_few(self, words: Sequence[Word], size: int, numbers: Numbers) -> Candidates:
+        """What `search_lexical` finds among these passages, by looking at each."""
+        scores = self._terms.matches(words, numbers).bm25
+        best = np.argsort(-scores, kind="stable")[:size]
+        best = best[scores[best] > 0]
+        return Candidates(numbers[best], scores[best])
 
     def _is_whole(self) -> bool:
         """Whether the terms are those that were sealed with this catalog: a quick look, no reading through."""

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice, product
@@ -117,13 +117,17 @@ def stems_in(text: str) -> list[Place]:
     return [(stem, start, end) for stem, (start, end) in zip(stems, spans, strict=True) if stem is not None]
 
 
-def places_of(stems: Container[str], text: str) -> list[Place]:
+def places_of(stems: Collection[str], text: str) -> list[Place]:
     """Those of `stems_in` that are among `stems`: to look at each word once costs half as much as to place them all."""
     text = _plain(text)
     if _MARKS.search(text):
         return [place for place in stems_in(text) if place[0] in stems]
     places: list[Place] = []
+    # A stem begins as its word does; most words begin otherwise than all that are looked for.
+    initials = {stem[:1] for stem in stems}
     for word in set(_LETTERS.findall(text)):
+        if word[0].lower() not in initials and word.isascii():
+            continue
         stem = _stem(word)
         if stem is None or stem not in stems:
             continue
@@ -331,7 +335,10 @@ class Terms:
         return bool(self._searcher.doc_freq("passage", number))
 
     def clauses(self, filters: Filters) -> list["Clause"]:
-        """`filters`, whose values are exactly the stored ones, as conditions that do not score."""
+        """`filters`, whose values are exactly the stored ones, as conditions that do not score.
+
+        Not what is said of whole articles: words that they must not have, and hosts.
+        """
         clauses: list[Clause] = []
         if filters.first_day or filters.last_day:
             first, last = day_ordinal(filters.first_day) or 1, day_ordinal(filters.last_day) or None
@@ -344,7 +351,9 @@ class Terms:
         if filters.excluded_sources:
             unwanted = tantivy.Query.term_set_query(self._schema, "source", filters.excluded_sources)
             clauses.append((tantivy.Occur.MustNot, unwanted))
-        return clauses
+        sought = [(_BODY, phrase) for phrase in filters.phrases] + [(_TITLE, phrase) for phrase in filters.title]
+        placed = [(field, [term.stem for term in analyse(phrase)]) for field, phrase in sought]
+        return clauses + [_unscored(self._side_by_side(field, stems)) for field, stems in placed if stems]
 
     def _any_of(self, words: Sequence[Word | str]) -> tantivy.Query:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._query(as_word(word))) for word in words])

@@ -19,6 +19,9 @@ from index.encoder import Matrix
 from index.errors import IndexDamaged
 from index.lists import Lists, Mask, selector
 
+# One search is too little work to share: with as many threads as cores it took three times as long.
+faiss.omp_set_num_threads(1)
+
 Numbers = NDArray[np.int64]
 Positions = NDArray[np.intp]
 

@@ -187,7 +187,9 @@ def _in_scope(store: Store, request: SearchRequest) -> tuple[Interpreted, Scope]
 
 def _dated(store: Store, groups: Sequence[Item], sort: str) -> list[Item]:
     """`groups` by date, those without one last."""
-    days = {group.article: store.facts(group.article).day for group, _ in groups}
+    articles = [group.article for group, _ in groups]
+    facts = store.facts(np.asarray(articles, dtype=np.int64))
+    days = {article: fact.day for article, fact in zip(articles, facts, strict=True)}
     dated = [item for item in groups if days[item[0].article]]
     undated = [item for item in groups if not days[item[0].article]]
     dated.sort(key=lambda item: days[item[0].article] or "", reverse=sort == "newest")
@@ -272,7 +274,7 @@ def _notes(asked: Plan, scope: Scope, interpreted: Interpreted) -> list[str]:
 
 
 def _facets(store: Store, groups: Iterable[Item]) -> Facets:
-    facts = [store.facts(article) for article in {group.article for group, _ in groups}]
+    facts = store.facts(np.unique(np.asarray([group.article for group, _ in groups], dtype=np.int64)))
     days = [fact.day for fact in facts if fact.day]
     return Facets(
         sources=_by_count(fact.source for fact in facts if fact.source),

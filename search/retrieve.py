@@ -1,13 +1,15 @@
 """From a query to ranked groups of passages: both legs, the evidence on what they found, the order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 from index.bm25 import K1
-from index.encoder import Encoder, Matrix
+from index.encoder import Encoder, Matrix, begun_query
 from index.scope import Scope
 from index.store import Store
 from index.terms import analyse, day_ordinal
@@ -26,10 +28,11 @@ _DEEPER = 4
 class Plan:
     """What the legs need: the query as a vector, in words and in pairs of them, and where they may look.
 
-    `today` is the day from which age counts, as a proleptic ordinal; None where freshness does not count.
+    `embedding` waits for the vector, which is computed meanwhile; None where only words count. `today` is the
+    day from which age counts, as a proleptic ordinal; None where freshness does not count.
     """
 
-    vector: Matrix | None
+    embedding: Callable[[], Matrix] | None
     wording: Wording
     pairs: tuple[tuple[str, str], ...]
     information: float
@@ -84,7 +87,7 @@ class Ranking:
 
 
 def plan(store: Store, encoder: Encoder, request: SearchRequest, interpreted: Interpreted, scope: Scope) -> Plan:
-    """The query, embedded and put in the words of the corpus."""
+    """The query, put in the words of the corpus and being embedded."""
     vocabulary = store.vocabulary
     wording = worded(
         interpreted.text,
@@ -93,10 +96,12 @@ def plan(store: Store, encoder: Encoder, request: SearchRequest, interpreted: In
         phrases=interpreted.phrases,
         is_word=encoder.knows,
     )
+    embeds = wording.text and request.mode != "lexical"
+    embedding = cache(begun_query(encoder, wording.text)) if embeds else None
     terms = analyse(wording.text) if weighs_all(request) else []
     pairs = {(a.stem, b.stem) for a, b in pairwise(terms) if not a.stop_word and not b.stop_word}
     return Plan(
-        vector=encoder.encode_query(wording.text) if wording.text and request.mode != "lexical" else None,
+        embedding=embedding,
         wording=wording,
         pairs=tuple(sorted(pairs)),
         information=sum(map(vocabulary.idf, {term.stem for term in terms if not term.stop_word})),
@@ -174,21 +179,21 @@ def _candidates(store: Store, plan: Plan, request: SearchRequest, depth: int) ->
     """The best `depth` passages of each leg, and whether that is all there is."""
     legs: list[Numbers] = []
     complete = True
-    if plan.vector is not None:
-        dense = store.search_dense(plan.vector, depth, plan.scope)
-        legs.append(dense.numbers)
-        complete = len(dense) >= plan.scope.passages
-    if request.mode != "dense":
+    if request.mode != "dense":  # first, because the query is being embedded meanwhile
         lexical = store.search_lexical(plan.wording.words, depth, plan.scope)
         legs.append(lexical.numbers)
-        complete = complete and (plan.vector is not None or len(lexical) < depth)
+        complete = bool(plan.embedding) or len(lexical) < depth
+    if plan.embedding:
+        dense = store.search_dense(plan.embedding(), depth, plan.scope)
+        legs.append(dense.numbers)
+        complete = complete and len(dense) >= plan.scope.passages
     return np.unique(np.concatenate(legs)), complete
 
 
 def scored(store: Store, plan: Plan, request: SearchRequest, numbers: Numbers) -> Tier:
     """These passages with all that is known of each by itself."""
     articles = store.article_numbers(numbers)
-    embeddings = store.vectors(numbers if plan.vector is not None else numbers[:0])
+    embeddings = store.vectors(numbers if plan.embedding else numbers[:0])
     evidence = _evidence(store, plan, request, numbers, articles, embeddings)
     if request.mode == "dense":
         weights = {"dense": evidence.cosines}
@@ -217,20 +222,20 @@ def _evidence(
     store: Store, plan: Plan, request: SearchRequest, numbers: Numbers, articles: Numbers, embeddings: Matrix
 ) -> Evidence:
     nothing = np.zeros(len(numbers), dtype=np.float32)
-    cosines = nothing if plan.vector is None else embeddings @ plan.vector
+    cosines = embeddings @ plan.embedding() if plan.embedding else nothing
     if request.mode == "dense":
         return Evidence(cosines, nothing, nothing, store.places(numbers))
     words = plan.wording.words
     matches = store.matches(words, plan.pairs, numbers)
     evidence = Evidence(cosines, matches.bm25, rank.share(matches.bm25, plan.ideal), store.places(numbers))
-    if not weighs_all(request) or plan.vector is None:
+    if not weighs_all(request) or not plan.embedding:
         return evidence
     distinct, of = np.unique(articles, return_inverse=True)
     wholes = store.article_matches(words, distinct)
     return replace(
         evidence,
         pairs=matches.pairs / (2 * plan.information) if plan.pairs else nothing,
-        article_cosines=store.article_cosines(plan.vector, distinct)[of],
+        article_cosines=store.article_cosines(plan.embedding(), distinct)[of],
         article_shares=rank.share(wholes.bm25, plan.article_ideal)[of],
         # Coverage goes by worth, of which the ideal has (k1 + 1) times as much.
         article_coverage=rank.share(wholes.coverage * (K1 + 1), plan.article_ideal)[of],

@@ -12,6 +12,7 @@ from index.columns import (
     PassageColumns,
     extended,
     load_columns,
+    named,
     no_columns,
     same_columns,
     save_columns,
@@ -40,9 +41,10 @@ def columns_of(rows: list, first: int = 1, before: PassageColumns | None = None)
 
 def told(columns: PassageColumns) -> list[tuple]:
     """All that columns say, article by article."""
+    sources, languages = named(columns.source_names, columns.sources), named(columns.language_names, columns.languages)
     return [
         (
-            number, int(columns.days[at]), columns.source(at), columns.language(at), columns.authors(at),
+            number, int(columns.days[at]), sources[at], languages[at], columns.authors(at),
             int(columns.stories[at]), columns.numbers[columns.article_positions == at].tolist(),
         )
         for at, number in enumerate(columns.article_numbers.tolist())

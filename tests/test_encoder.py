@@ -258,10 +258,10 @@ def test_batches_hold_every_text_once_and_few_tokens():
 
 
 def test_short_texts_are_padded_to_few_lengths_but_never_beyond_the_model():
-    ids, mask = _padded([[1, 2, 3]], 8, 256)
+    ids, mask = _padded([[1, 2, 3]], 256)
     assert ids.shape == (1, 8)
     assert mask.sum() == 3
-    assert _padded([[1] * 10], 8, 10)[0].shape == (1, 10)
+    assert _padded([[1] * 10], 10)[0].shape == (1, 10)
 
 
 def test_the_bundled_model_is_found_without_importing_anything():
