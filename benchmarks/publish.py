@@ -277,6 +277,19 @@ def _bars(path: Path, title: str, bars: Mapping[str, float], unit: str) -> Path:
     return path
 
 
+def _scale_charts(results: Results, folder: Path) -> Iterator[Path]:
+    vectors, words = results["vectors"], results["words"]
+    series = {
+        "dense search": [(row["vectors"], row["p50_ms"]) for row in vectors],
+        "exact": [(row["vectors"], row["exact_p50_ms"]) for row in vectors],
+        "words": [(row["passages"], row["p50_ms"]) for row in words],
+    }
+    drawn = {name: points for name, points in series.items() if points}
+    yield _lines(
+        folder / "scale.svg", "Half of the searches take less, on one core", drawn, "passages", "ms", logs="xy"
+    )
+
+
 def _lines(
     path: Path, title: str, series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, *, logs: str = ""
 ) -> Path:
@@ -291,6 +304,7 @@ TABLES: dict[str, tuple[str, Callable[[Results], Rows]]] = {
     "compare": ("compare", _compare_table),
     "encode": ("encode", _plain_table),
     "scale": ("scale", _plain_table),
+    "scale-words": ("scale", lambda results: _plain_table({"words": results["words"]})),
     "serving": ("serving", _serving_table),
     "serving-memory": ("serving", _memory_table),
     "serving-filters": ("serving", _filters_table),
@@ -300,6 +314,7 @@ CHARTS: dict[str, Callable[[Results, Path], Iterator[Path]]] = {
     "build": _build_charts,
     "cold_start": _cold_charts,
     "compare": _compare_charts,
+    "scale": _scale_charts,
     "serving": _serving_charts,
 }
 

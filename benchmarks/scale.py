@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import line_chart, save
+from report import save
 
 from index import lists as inverted
 from index.catalog import Catalog
@@ -69,14 +69,6 @@ def main() -> None:
         words = list(word_rows(asked.index, questions, postings))
     if asked.json:
         save("scale", {"vectors": rows, "words": words}, asked.json)
-        series = {
-            "dense search": [(row["vectors"], row["p50_ms"]) for row in rows],
-            "exact": [(row["vectors"], row["exact_p50_ms"]) for row in rows],
-            "words": [(row["passages"], row["p50_ms"]) for row in words],
-        }
-        chart = asked.json / "scale.svg"
-        drawn = {name: points for name, points in series.items() if points}
-        line_chart(chart, "One search on one core", drawn, "passages", "ms, median", log_x=True, log_y=True)
 
 
 # -- vectors --------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ nearest that is asked for. The file is mapped, so that processes share it.
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,7 +194,8 @@ def _trained(vectors: "Vectors") -> faiss.IndexIVFRaBitQ:
     clustering.min_points_per_centroid = 1  # it would warn
     centres = faiss.IndexFlatIP(vectors.dimension)
     chosen = vectors.at(sample)
-    clustering.train(chosen, centres)
+    with _all_cores():
+        clustering.train(chosen, centres)
     return _empty(centres, chosen)
 
 
@@ -205,9 +207,20 @@ def _empty(centres: faiss.IndexFlatIP, sample: Matrix) -> faiss.IndexIVFRaBitQ:
 
 
 def _filled(ivf: faiss.IndexIVFRaBitQ, vectors: "Vectors", rows: Rows) -> None:
-    for start in range(0, len(rows), _VECTORS_A_PART):
-        part = rows[start : start + _VECTORS_A_PART]
-        ivf.add_with_ids(vectors.at(part), part.astype(np.int64))
+    with _all_cores():
+        for start in range(0, len(rows), _VECTORS_A_PART):
+            part = rows[start : start + _VECTORS_A_PART]
+            ivf.add_with_ids(vectors.at(part), part.astype(np.int64))
+
+
+@contextmanager
+def _all_cores() -> Iterator[None]:
+    """Lets FAISS work on all cores; a search has one."""
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(1)
 
 
 def _carried(old: Lists, had: "Vectors", vectors: "Vectors") -> faiss.IndexIVFRaBitQ:

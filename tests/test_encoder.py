@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.encoder import DEFAULT_MODEL, ModelIdentity, load_encoder
+from index.encoder import DEFAULT_MODEL, ModelIdentity, begun_query, load_encoder
 from index.encoding import cache, runtime
 from index.encoding.cache import carry, kept_encoder, opened
 from index.encoding.original import load_original, local_folder
@@ -266,3 +266,22 @@ def test_short_texts_are_padded_to_few_lengths_but_never_beyond_the_model():
 
 def test_the_bundled_model_is_found_without_importing_anything():
     assert (local_folder(DEFAULT_MODEL) / "tokenizer.json").is_file()
+
+
+def test_a_query_is_embedded_while_its_caller_does_something_else(fast):
+    waiting = [begun_query(fast, text) for text in TEXTS[:1]]
+    assert np.array_equal(waiting[0](), fast.encode_query(TEXTS[0]))
+
+
+def test_a_query_that_nobody_waits_for_spoils_no_later_one(fast):
+    fast.begin_query(TEXTS[0])
+    later = fast.begin_query(TEXTS[1])
+    assert np.allclose(later(), fast.encode_query(TEXTS[1]), atol=1e-6)
+
+
+def test_an_encoder_that_cannot_wait_is_asked_at_once():
+    class Plain:
+        def encode_query(self, text):
+            return np.ones(3, dtype=np.float32)
+
+    assert begun_query(Plain(), "ferry")().tolist() == [1, 1, 1]

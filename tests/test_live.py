@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, encoder: FakeEncoder) -> list[str | N
     """Without the real model and without waiting; the models that were loaded."""
     loaded: list[str | None] = []
 
-    def load(name: str | None) -> FakeEncoder:
+    def load(name: str | None, *, beside: Path) -> FakeEncoder:
         loaded.append(name)
         return encoder
 
@@ -111,7 +111,7 @@ def test_another_model_of_the_same_name_is_loaded_again(root, corpus, monkeypatc
     rebuild(root, [str(corpus)], lambda name: other)
     with pytest.raises(ModelError):
         live.look()
-    monkeypatch.setattr(web.live, "load_encoder", lambda name: other)
+    monkeypatch.setattr(web.live, "load_encoder", lambda name, **_: other)
     assert live.look()
     assert live.engine().search("ferry").hits
 

@@ -71,6 +71,7 @@ def passes(filters: Filters, article: Article) -> bool:
         and not any(same(asked, article.source) for asked in filters.excluded_sources)
         and (not filters.authors or any(same(*pair) for pair in product(filters.authors, article.authors)))
         and (not filters.languages or any(f"{language}-".startswith(f"{a.lower()}-") for a in filters.languages))
+        and all(stand(words, article.title) for words in filters.title)
     )
 
 
@@ -104,13 +105,23 @@ all_filters = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(filters=all_filters, size=st.integers(1, 30))
-@example(Filters(), 5)
-@example(Filters(last_day="2025-01-15"), 5)
-@example(Filters(phrases=("harbour strike",)), 1)
-@example(Filters(excluded=("whale",)), 1)
-def test_both_legs_find_the_best_of_what_filters_leave(store: EmbeddedStore, filters: Filters, size: int) -> None:
+@settings(max_examples=200, deadline=None)
+@given(filters=all_filters, size=st.integers(1, 30), few=st.sampled_from([0, 1_000]))
+@example(Filters(), 5, 0)
+@example(Filters(last_day="2025-01-15"), 5, 0)
+@example(Filters(phrases=("harbour strike",)), 1, 0)
+@example(Filters(excluded=("whale",)), 1, 0)
+@example(Filters(title=("ferry",)), 5, 0)
+def test_both_legs_find_the_best_of_what_filters_leave(
+    store: EmbeddedStore, filters: Filters, size: int, few: int
+) -> None:
+    """However the lexical leg gets there: by a search, or by looking at each where `few` are left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.store._FEW", few)
+        check_legs(store, filters, size)
+
+
+def check_legs(store: EmbeddedStore, filters: Filters, size: int) -> None:
     expected = np.asarray(sorted(left(store, filters)), dtype=np.int64)
     scope, query = store.scope(filters), FakeEncoder().encode_query(QUERY)
     assert scope.passages == len(expected)
@@ -127,7 +138,10 @@ def test_both_legs_find_the_best_of_what_filters_leave(store: EmbeddedStore, fil
 
 
 @pytest.mark.parametrize("filters", [Filters(excluded=("ferry strike", "whale")), Filters(phrases=("crews budget",))])
-def test_phrases_and_excluded_words_never_starve_a_search(store: EmbeddedStore, filters: Filters) -> None:
+def test_phrases_and_excluded_words_never_starve_a_search(
+    store: EmbeddedStore, filters: Filters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.store._FEW", 0)
     scope = store.scope(filters)
     words = [term for word in WORDS for term in stems(word)]
     whole = store.search_lexical(words, EVERYTHING, scope)

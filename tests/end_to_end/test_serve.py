@@ -138,7 +138,10 @@ def test_changes_are_picked_up_without_a_dropped_request(server, root, corpus, e
         for thread in askers:
             thread.join()
     assert not failures
-    assert json.loads(server.get("/api/v1/search?q=zeppelin")[1])["results"][0]["article"]["id"] == "new"
+    # Each worker turns to the new state by itself.
+    assert server.wait(
+        lambda: json.loads(server.get("/api/v1/search?q=zeppelin")[1])["results"][0]["article"]["id"] == "new"
+    )
 
 
 def test_a_server_without_an_index_is_alive_and_turns_ready_when_one_is_built(tmp_path, corpus, encoder):
