@@ -133,9 +133,9 @@ def load_encoder(
     """The SentenceTransformer called `name`: the bundled one by default, a folder, or a hub name.
 
     An export of it is looked for in the folder `beside`, then in the user's cache, and made where there is none;
-    with auto, a model that cannot be exported is run by torch. `many` says that many passages will be embedded:
-    then auto prefers a GPU. A hub name is looked for in the local cache first; only a model that is not there is
-    fetched. Raises ModelError when the model cannot be found or loaded.
+    with auto, a model that cannot be exported is run by torch. `many` says that many passages will be embedded: then
+    each core works at some of its own, and auto prefers a GPU. A hub name is looked for in the local cache first;
+    only a model that is not there is fetched. Raises ModelError when the model cannot be found or loaded.
     """
     from index.encoding.original import load_original, local_folder
 
@@ -144,22 +144,22 @@ def load_encoder(
         return load_original(name)
     from index.encoding.cache import kept_encoder, opened
 
-    if beside is not None and (carried := opened(beside, name)):
+    if beside is not None and (carried := opened(beside, name, many=many)):
         return carried
     folder = local_folder(name)
     if folder is not None and name != DEFAULT_MODEL:
         name = str(folder)
-    return kept_encoder(name, folder) or _exported(name, kind)
+    return kept_encoder(name, folder, many=many) or _exported(name, kind, many=many)
 
 
-def _exported(name: str, kind: EncoderKind) -> Encoder:
+def _exported(name: str, kind: EncoderKind, *, many: bool) -> Encoder:
     from index.encoding.cache import keep
     from index.encoding.export import CannotExport, export
     from index.encoding.original import load_original
 
     original = load_original(name)
     try:
-        return keep(original.identity, original.folder, lambda folder: export(original, folder))
+        return keep(original.identity, original.folder, lambda folder: export(original, folder), many=many)
     except (CannotExport, ModelError) as error:
         if kind == "fast":
             raise ModelError(

@@ -125,8 +125,9 @@ def places_of(stems: Collection[str], text: str) -> list[Place]:
     places: list[Place] = []
     # A stem begins as its word does; most words begin otherwise than all that are looked for.
     initials = {stem[:1] for stem in stems}
+    initials |= {initial.upper() for initial in initials}
     for word in set(_LETTERS.findall(text)):
-        if word[0].lower() not in initials and word.isascii():
+        if word[0] not in initials and word.isascii():
             continue
         stem = _stem(word)
         if stem is None or stem not in stems:

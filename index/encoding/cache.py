@@ -36,7 +36,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dateline"
 
 
-def kept_encoder(name: str, model: Path | None) -> FastEncoder | None:
+def kept_encoder(name: str, model: Path | None, *, many: bool = False) -> FastEncoder | None:
     """The export of the model called `name`, if there is one of the files that the model has now.
 
     `model` is the model's folder, where the name tells it; else the folder that was noted is looked at.
@@ -48,22 +48,24 @@ def kept_encoder(name: str, model: Path | None) -> FastEncoder | None:
         export = cache_folder() / "exports" / note["export"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return opened(export, name) if same else None
+    return opened(export, name, many=many) if same else None
 
 
-def opened(folder: Path, name: str) -> FastEncoder | None:
+def opened(folder: Path, name: str, *, many: bool = False) -> FastEncoder | None:
     """The export in a folder if it is whole, computes rightly and is of the model called `name`."""
     facts = Facts.load(folder)
     if facts is None or facts.identity.name != name:
         return None
     try:
-        return FastEncoder.open(folder)
+        return FastEncoder.open(folder, many=many)
     except ModelError as error:
         logger.warning("%s", error)
         return None
 
 
-def keep(identity: ModelIdentity, model: Path | None, write: Callable[[Path], object]) -> FastEncoder:
+def keep(
+    identity: ModelIdentity, model: Path | None, write: Callable[[Path], object], *, many: bool = False
+) -> FastEncoder:
     """The export of a model, made by `write` in an empty folder unless it is there by now; noted under its name.
 
     What `write` raises is passed on, and then nothing is kept. Raises ModelError when the cache cannot be written.
@@ -75,10 +77,10 @@ def keep(identity: ModelIdentity, model: Path | None, write: Callable[[Path], ob
     try:
         exports.mkdir(parents=True, exist_ok=True)
         with FileLock(exports / f"{export}.lock"):
-            encoder = opened(exports / export, identity.name)
+            encoder = opened(exports / export, identity.name, many=many)
             if encoder is None:
                 _make(exports / export, write)
-                encoder = FastEncoder.open(exports / export)
+                encoder = FastEncoder.open(exports / export, many=many)
             if model is not None:
                 _write_note(
                     identity.name,

@@ -79,13 +79,18 @@ class FastEncoder:
         self._queue: Any = None
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """The export in a folder. Raises ModelError when it is not one, is damaged, or computes wrongly here."""
+    def open(cls, folder: Path, *, many: bool = False) -> Self:
+        """The export in a folder; all cores work at one query together, or with `many` each at passages of its own.
+
+        Raises ModelError when it is not an export, is damaged, or computes wrongly here.
+        """
         facts = Facts.load(folder)
         if facts is None:
             raise ModelError(f"There is no whole exported model in {folder}. Run: dateline rebuild.")
         try:
-            encoder = cls(folder, facts, compiled(folder / MODEL_FILE), open_tokenizer(folder, facts.max_tokens))
+            settings = {} if many else {"NUM_STREAMS": 1}
+            network = compiled(folder / MODEL_FILE, **settings)
+            encoder = cls(folder, facts, network, open_tokenizer(folder, facts.max_tokens))
             cosine = float(encoder._embedded(PROBE) @ np.array(facts.probe, dtype=np.float32))
         except Exception as error:  # OpenVINO and tokenizers raise RuntimeError, Exception and more
             raise ModelError(f"The exported model in {folder} does not load: {_first_line(error)}.") from error
