@@ -17,6 +17,7 @@ It is not called search.py because Python would take it for the package `search`
 
 import argparse
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ P50_GOAL_MS, P99_GOAL_MS, PER_SECOND_GOAL = 8.0, 20.0, 200.0
 FIRST_WORKER_GOAL_MB, FURTHER_WORKER_GOAL_MB = 450.0, 150.0
 FILTERED_P99_GOAL = 3.0
 _WARM_UP = 40
+_QUOTES = re.compile(r'["“”„‟«»]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def measure_filters(server: Server, index: Path, queries: Sequence[str], wanted:
     by_share = {share: Load() for share in SHARES}
     short = 0
     for asked, narrowing in zip(cycle(queries), narrowings, strict=False):
-        query = asked.replace('"', " ")  # a phrase would be a filter too, and so would words for days
+        query = _QUOTES.sub(" ", asked)  # a phrase would be a filter too, and so would words for days
         options = {"size": RESULTS, "date_words": "false"}
         _ask(connection, search_path(query, **options), plain)
         body = _ask(connection, search_path(query, **options, **narrowing.parameters), by_share[narrowing.wanted_share])

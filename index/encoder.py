@@ -10,12 +10,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import ModelError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +105,13 @@ class EncoderOnDemand:
         self.identity = model
         self._load = load_encoder
         self._encoder: Encoder | None = None
+        self._loading: Future[Encoder] | None = None
+
+    def begin_loading(self) -> None:
+        """Loads the model beside what the caller does next; whoever needs it then waits for it."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._loading = ThreadPoolExecutor(1, "encoder").submit(matching_encoder, self.identity, self._load)
 
     def encode_passages(self, texts: Sequence[str]) -> Matrix:
         """One unit-length row for each text. Raises ModelError when the index's model cannot be had."""
@@ -123,7 +133,8 @@ class EncoderOnDemand:
 
     def _loaded(self) -> Encoder:
         if self._encoder is None:
-            self._encoder = matching_encoder(self.identity, self._load)
+            loading = self._loading
+            self._encoder = loading.result() if loading else matching_encoder(self.identity, self._load)
         return self._encoder
 
 

@@ -30,8 +30,8 @@ EXACT_UP_TO = 30_000
 """So many vectors are searched exactly: a millisecond on one core. Reading more also drives the encoder's weights out
 of the processor's cache (benchmarks/scale.py)."""
 
-# Lists: 2.6 √n, the nearest power of two. Half and twice as many were slower at a million vectors.
-_LISTS_A_ROOT = 2.6
+# Lists: 1.3 √n, the nearest power of two. More take longer to train, and a search then looks into more, shorter ones.
+_LISTS_A_ROOT = 1.3
 # Vectors that k-means sees for each list: more, or more rounds, gain nothing that a wider search would not.
 _TRAINED_A_LIST, _ROUNDS = 32, 8
 _VECTORS_A_PART = 16_384
@@ -143,6 +143,17 @@ def selector(among: Mask) -> faiss.IDSelectorBitmap:
     return faiss.IDSelectorBitmap(np.packbits(among, bitorder="little"))
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps FAISS to the calling thread: one search is too little work to share, and took three times as long so."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 def made_lists(vectors: "Vectors", before: "Vectors | None", target: float) -> Lists | None:
     """Lists over all of `vectors` that find the share `target` of the nearest; None if no lists do.
 
@@ -194,8 +205,7 @@ def _trained(vectors: "Vectors") -> faiss.IndexIVFRaBitQ:
     clustering.min_points_per_centroid = 1  # it would warn
     centres = faiss.IndexFlatIP(vectors.dimension)
     chosen = vectors.at(sample)
-    with _all_cores():
-        clustering.train(chosen, centres)
+    clustering.train(chosen, centres)
     return _empty(centres, chosen)
 
 
@@ -207,20 +217,9 @@ def _empty(centres: faiss.IndexFlatIP, sample: Matrix) -> faiss.IndexIVFRaBitQ:
 
 
 def _filled(ivf: faiss.IndexIVFRaBitQ, vectors: "Vectors", rows: Rows) -> None:
-    with _all_cores():
-        for start in range(0, len(rows), _VECTORS_A_PART):
-            part = rows[start : start + _VECTORS_A_PART]
-            ivf.add_with_ids(vectors.at(part), part.astype(np.int64))
-
-
-@contextmanager
-def _all_cores() -> Iterator[None]:
-    """Lets FAISS work on all cores; a search has one."""
-    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(1)
+    for start in range(0, len(rows), _VECTORS_A_PART):
+        part = rows[start : start + _VECTORS_A_PART]
+        ivf.add_with_ids(vectors.at(part), part.astype(np.int64))
 
 
 def _carried(old: Lists, had: "Vectors", vectors: "Vectors") -> faiss.IndexIVFRaBitQ:

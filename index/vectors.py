@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 from index import lists as inverted
 from index.encoder import Matrix
 from index.errors import IndexDamaged
-from index.lists import Lists, Mask, selector
-
-# One search is too little work to share: with as many threads as cores it took three times as long.
-faiss.omp_set_num_threads(1)
+from index.lists import Lists, Mask, one_thread, selector
 
 Numbers = NDArray[np.int64]
 Positions = NDArray[np.intp]
@@ -156,7 +153,8 @@ class Vectors:
         among = self._row_mask(allowed)
         split = self._base.ntotal
         old, fresh = (None, None) if among is None else (among[:split], among[split:])
-        found = [self._search_base(query, size, old), _exact(self._fresh, query, size, fresh)]
+        with one_thread():
+            found = [self._search_base(query, size, old), _exact(self._fresh, query, size, fresh)]
         rows = np.concatenate([found[0][0], found[1][0] + split])
         scores = np.concatenate([found[0][1], found[1][1]])
         best = np.argsort(-scores, kind="stable")[:size]
@@ -184,7 +182,8 @@ class Vectors:
 
     def at(self, positions: Positions) -> Matrix:
         """The vectors at these positions, shape (len(positions), dimension)."""
-        return self._decoded(positions if self._rows is None else self._rows[positions])
+        with one_thread():
+            return self._decoded(positions if self._rows is None else self._rows[positions])
 
     def _decoded(self, rows: Positions) -> Matrix:
         split = self._base.ntotal

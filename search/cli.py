@@ -15,6 +15,7 @@ from index.filters import Filters
 from search.query import COLLAPSES, FUSIONS, MAX_RESULTS, MAX_SIZE, MODES, SORTS, SearchRequest
 
 if TYPE_CHECKING:
+    from search.engine import Engine
     from search.hits import Hit, SearchResult
     from search.rerank import Reranker
 
@@ -89,11 +90,7 @@ def search(
     "quoted words" must stand side by side; -word leaves out articles with that word; source:, author:,
     before:, after: and intitle: limit the search, and so do "last week" and its like.
     """
-    from index.encoder import load_encoder
-    from index.generation import carried_encoder
-    from search.engine import Engine
     from search.query import check, interpret
-    from search.results import result_json
 
     filters = Filters(first_day, last_day, sources, excluded_sources, authors, languages)
     request = check(
@@ -103,14 +100,28 @@ def search(
         )
     )  # fmt: skip
     interpret(request)  # a bad query is found before the model is loaded
-    reranker = _reranker(rerank, rerank_top, rerank_seconds)
-    load = partial(load_encoder, kind=encoder, beside=carried_encoder(root))
-    engine = Engine.open(root, load, reranker, on_demand=mode == "lexical")
+    engine = _engine(root, encoder, _reranker(rerank, rerank_top, rerank_seconds), embeds=mode != "lexical")
     result = engine.search(request)
     if as_json:
+        from search.results import result_json
+
         write_json(result_json(result))
     else:
         _show(result)
+
+
+def _engine(root: Path, kind: Any, reranker: "Reranker | None", *, embeds: bool) -> "Engine":
+    """The engine for one search: its model is loaded while the rest is imported and opened, if it is needed at all."""
+    from index.encoder import EncoderOnDemand, load_encoder
+    from index.generation import carried_encoder, live_generation, load_manifest
+
+    load = partial(load_encoder, kind=kind, beside=carried_encoder(root))
+    encoder = EncoderOnDemand(load_manifest(live_generation(root)).model, load)
+    if embeds:
+        encoder.begin_loading()
+    from search.engine import Engine
+
+    return Engine.open(root, load, reranker, encoder=encoder)
 
 
 @click.command()

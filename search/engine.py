@@ -13,7 +13,7 @@ import numpy as np
 
 from index.article import Passage
 from index.duplicates import shared_words
-from index.encoder import Encoder, EncoderOnDemand, LoadEncoder, load_encoder, matching_encoder
+from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
 from index.generation import carried_encoder, live_generation, load_manifest
 from index.scope import Scope
 from index.store import EmbeddedStore, Store
@@ -51,16 +51,16 @@ class Engine:
         load: LoadEncoder | None = None,
         reranker: Reranker | None = None,
         *,
-        on_demand: bool = False,
+        encoder: Encoder | None = None,
     ) -> Self:
         """The live generation at `root` with the model that it was built with; `reranker` has the last word on order.
 
-        The model is loaded at once, or when a query first needs it: one for words alone may not.
-        Raises IndexMissing, IndexDamaged, IndexOutdated or ModelError.
+        `load` makes the model's encoder, by default from the export that the index carries; `encoder` is one that
+        is there already, if it is of this model. Raises IndexMissing, IndexDamaged, IndexOutdated or ModelError.
         """
         store = EmbeddedStore.open(root)
-        load = load or partial(load_encoder, beside=carried_encoder(root))
-        encoder = EncoderOnDemand(store.model, load) if on_demand else matching_encoder(store.model, load)
+        if encoder is None or encoder.identity != store.model:
+            encoder = matching_encoder(store.model, load or partial(load_encoder, beside=carried_encoder(root)))
         return cls(store, encoder, root, reranker)
 
     @property

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from index.bm25 import K1
+from index.bm25 import K1, Matches
 from index.encoder import Encoder, Matrix, begun_query
 from index.scope import Scope
 from index.store import Store
@@ -25,17 +25,45 @@ _DEPTH = 150
 _DEEPER = 4
 
 
+class Matched:
+    """What the query's words are to passages, or to articles: `look` is asked once for each."""
+
+    def __init__(self, look: Callable[[Numbers], Matches]) -> None:
+        self._look = look
+        self._numbers = np.empty(0, dtype=np.int64)
+        nothing = np.empty(0, dtype=np.float32)
+        self._known = Matches(nothing, nothing, nothing)
+
+    def __call__(self, numbers: Numbers) -> Matches:
+        """One value for each of these numbers, in their order."""
+        new = np.setdiff1d(numbers, self._numbers)
+        if len(new):
+            found, known = self._look(new), self._known
+            self._numbers = np.concatenate([self._numbers, new])
+            order = np.argsort(self._numbers)
+            self._numbers = self._numbers[order]
+            self._known = Matches(
+                np.concatenate([known.bm25, found.bm25])[order],
+                np.concatenate([known.coverage, found.coverage])[order],
+                np.concatenate([known.pairs, found.pairs])[order],
+            )
+        at = np.searchsorted(self._numbers, numbers)
+        return Matches(self._known.bm25[at], self._known.coverage[at], self._known.pairs[at])
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the legs need: the query as a vector, in words and in pairs of them, and where they may look.
+    """What the legs need: the query as a vector and in words, and where they may look.
 
-    `embedding` waits for the vector, which is computed meanwhile; None where only words count. `today` is the
+    `embedding` waits for the vector, which is computed meanwhile; None where only words count. `matched` and
+    `articles_matched` are what the words are to passages and to whole articles. `today` is the
     day from which age counts, as a proleptic ordinal; None where freshness does not count.
     """
 
     embedding: Callable[[], Matrix] | None
     wording: Wording
-    pairs: tuple[tuple[str, str], ...]
+    matched: Matched
+    articles_matched: Matched
     information: float
     ideal: float
     article_ideal: float
@@ -103,11 +131,12 @@ def plan(store: Store, encoder: Encoder, request: SearchRequest, interpreted: In
     if embedding and wording.text != interpreted.text:
         embedding = cache(begun_query(encoder, wording.text))
     terms = analyse(wording.text) if weighs_all(request) else []
-    pairs = {(a.stem, b.stem) for a, b in pairwise(terms) if not a.stop_word and not b.stop_word}
+    pairs = sorted({(a.stem, b.stem) for a, b in pairwise(terms) if not a.stop_word and not b.stop_word})
     return Plan(
         embedding=embedding,
         wording=wording,
-        pairs=tuple(sorted(pairs)),
+        matched=Matched(lambda numbers: store.matches(wording.words, pairs, numbers)),
+        articles_matched=Matched(lambda articles: store.article_matches(wording.words, articles)),
         information=sum(map(vocabulary.idf, {term.stem for term in terms if not term.stop_word})),
         ideal=store.ideal_bm25(wording.words) if request.mode != "dense" else 0.0,
         article_ideal=store.ideal_article_bm25(wording.words) if weighs_all(request) else 0.0,
@@ -186,6 +215,10 @@ def _candidates(store: Store, plan: Plan, request: SearchRequest, depth: int) ->
     if request.mode != "dense":  # first, because the query is being embedded meanwhile
         lexical = store.search_lexical(plan.wording.words, depth, plan.scope)
         legs.append(lexical.numbers)
+        # Needed in any case; done here, it costs nothing as long as the query is being embedded.
+        plan.matched(lexical.numbers)
+        if weighs_all(request):
+            plan.articles_matched(store.article_numbers(lexical.numbers))
         complete = bool(plan.embedding) or len(lexical) < depth
     if plan.embedding:
         dense = store.search_dense(plan.embedding(), depth, plan.scope)
@@ -229,21 +262,20 @@ def _evidence(
     cosines = embeddings @ plan.embedding() if plan.embedding else nothing
     if request.mode == "dense":
         return Evidence(cosines, nothing, nothing, store.places(numbers))
-    words = plan.wording.words
-    matches = store.matches(words, plan.pairs, numbers)
+    matches = plan.matched(numbers)
     evidence = Evidence(cosines, matches.bm25, rank.share(matches.bm25, plan.ideal), store.places(numbers))
     if not weighs_all(request) or not plan.embedding:
         return evidence
     distinct, of = np.unique(articles, return_inverse=True)
-    wholes = store.article_matches(words, distinct)
+    wholes = plan.articles_matched(distinct)
     return replace(
         evidence,
-        pairs=matches.pairs / (2 * plan.information) if plan.pairs else nothing,
+        pairs=matches.pairs / (2 * plan.information) if plan.information else nothing,
         article_cosines=store.article_cosines(plan.embedding(), distinct)[of],
         article_shares=rank.share(wholes.bm25, plan.article_ideal)[of],
         # Coverage goes by worth, of which the ideal has (k1 + 1) times as much.
         article_coverage=rank.share(wholes.coverage * (K1 + 1), plan.article_ideal)[of],
-        words=len(words),
+        words=len(plan.wording.words),
         ages=None if plan.today is None else (plan.today - store.days(distinct))[of],
         feedback=nothing,
     )

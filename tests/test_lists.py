@@ -129,6 +129,7 @@ def test_lists_are_trained_anew_when_the_corpus_is_another(
     folder: Path, listed: Vectors, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = topics(9_000, seed=8)
+    monkeypatch.setattr(inverted, "_CANDIDATES", 50)
     if change == "drift":
         monkeypatch.setattr(inverted, "_MOST_DRIFT", 0.0)  # no recall is reached in one list
         rows = rows[:5_000]

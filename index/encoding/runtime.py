@@ -191,6 +191,10 @@ def multiplies_bytes() -> bool:
 
 
 def _cores() -> int:
+    # The usual word for how many threads a process may have; a server gives it to its workers.
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
