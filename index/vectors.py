@@ -6,6 +6,7 @@ positions. They have half precision, as in the catalog, and are searched exactly
 `lists.EXACT_UP_TO` of them inverted lists say which are worth the exact look.
 """
 
+import mmap
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from index.lists import Lists, Mask, one_thread, selector
 
 Numbers = NDArray[np.int64]
 Positions = NDArray[np.intp]
+Codes = NDArray[np.uint8]
 
 # What FAISS writes before the codes of a scalar quantizer for inner products (faiss/impl/index_write.cpp): kind,
 # dimension, count, two unused fields, whether it is trained, metric; then the quantizer: its type, two fields that
@@ -70,8 +72,11 @@ class Vectors:
     changes cost what they are.
     """
 
-    def __init__(self, base: faiss.IndexScalarQuantizer, numbers: Numbers, lists: Lists | None = None) -> None:
+    def __init__(
+        self, base: faiss.IndexScalarQuantizer, numbers: Numbers, lists: Lists | None = None, codes: Codes | None = None
+    ) -> None:
         self._base = base
+        self._codes = _codes(base) if codes is None else codes
         self._fresh = _half_precision(base.d)
         self._lists = lists
         self.numbers = numbers
@@ -96,7 +101,7 @@ class Vectors:
         if np.any(numbers[1:] <= numbers[:-1]):
             raise IndexDamaged(f"{path} is damaged: its numbers do not ascend. Run: dateline check --repair")
         base = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        return cls(base, numbers, Lists.load(lists, numbers, dimension) if lists else None)
+        return cls(base, numbers, Lists.load(lists, numbers, dimension) if lists else None, _mapped_codes(path, base))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -113,7 +118,7 @@ class Vectors:
 
     def looking_into(self, lists: Lists) -> "Vectors":
         """The same vectors with these lists over them; nothing was added or removed since they were loaded."""
-        return Vectors(self._base, self.numbers, lists)
+        return Vectors(self._base, self.numbers, lists, self._codes)
 
     @property
     def matrix(self) -> Matrix:
@@ -188,11 +193,11 @@ class Vectors:
     def _decoded(self, rows: Positions) -> Matrix:
         split = self._base.ntotal
         if not self._fresh.ntotal:
-            return _decoded(self._base, rows)
+            return _decoded(self._base, self._codes[rows])
         matrix = np.empty((len(rows), self.dimension), dtype=np.float32)
         old = rows < split
-        matrix[old] = _decoded(self._base, rows[old])
-        matrix[~old] = _decoded(self._fresh, rows[~old] - split)
+        matrix[old] = _decoded(self._base, self._codes[rows[old]])
+        matrix[~old] = _decoded(self._fresh, _codes(self._fresh)[rows[~old] - split])
         return matrix
 
     def _search_base(self, query: Matrix, size: int, among: Mask | None) -> tuple[Positions, Matrix]:
@@ -202,7 +207,7 @@ class Vectors:
         rows = self._lists.search(query, size, among, share=left / self._base.ntotal)
         if len(rows) < min(size, left):  # those who are allowed stand in other lists
             return _exact(self._base, query, size, among)
-        scores = _decoded(self._base, rows) @ query
+        scores = _decoded(self._base, self._codes[rows]) @ query
         best = np.argpartition(-scores, min(size, len(rows)) - 1)[:size]
         return rows[best], scores[best]
 
@@ -230,14 +235,34 @@ def _exact(index: faiss.IndexScalarQuantizer, query: Matrix, size: int, among: M
     return rows[0], scores[0]
 
 
-def _decoded(index: faiss.IndexScalarQuantizer, rows: Positions) -> Matrix:
-    """These rows in single precision; FAISS converts ten times as fast as numpy."""
-    if not len(rows):
+def _decoded(index: faiss.IndexScalarQuantizer, codes: Codes) -> Matrix:
+    """Codes in single precision; FAISS converts ten times as fast as numpy."""
+    if not len(codes):
         return np.empty((0, index.d), dtype=np.float32)
-    # Unowned: FAISS keeps the bytes, mapped or in memory, for as long as the index lives.
-    raw = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.code_size)
-    codes = np.asarray(raw).reshape(index.ntotal, index.code_size)
-    return np.asarray(index.sa_decode(codes[rows]), dtype=np.float32)
+    return np.asarray(index.sa_decode(codes), dtype=np.float32)
+
+
+def _codes(index: faiss.IndexScalarQuantizer) -> Codes:
+    """The codes of an index in memory, one row a vector. A view: valid until something is added."""
+    if not index.ntotal:
+        return np.empty((0, index.code_size), dtype=np.uint8)
+    return np.asarray(faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.code_size)).reshape(index.ntotal, -1)
+
+
+def _mapped_codes(path: Path, index: faiss.IndexScalarQuantizer) -> Codes:
+    """The codes in a file of `write_vectors`, mapped for looks here and there.
+
+    A mapping of its own, so that the system reads the pages that are looked at and not those around them too: of
+    ten million vectors a search looks at some hundred.
+    """
+    if not index.ntotal:
+        return _codes(index)
+    with path.open("rb") as file:
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapping.madvise(mmap.MADV_RANDOM)
+    size = index.ntotal * index.code_size
+    return np.frombuffer(mapping, dtype=np.uint8, count=size, offset=_HEADER.size).reshape(index.ntotal, -1)
 
 
 def _header(dimension: int, count: int) -> bytes:
