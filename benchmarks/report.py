@@ -113,8 +113,9 @@ def _versions() -> dict[str, str]:
 
 
 def _short(argument: str) -> str:
-    """A command-line argument as anybody could type it: of an absolute path only the last name."""
-    return Path(argument).name if Path(argument).is_absolute() else argument
+    """A command-line argument as anybody could type it: of a path to elsewhere only the last name."""
+    path = Path(argument)
+    return path.name if path.is_absolute() or ".." in path.parts else argument
 
 
 # -- charts ---------------------------------------------------------------------------------------------------
