@@ -141,6 +141,8 @@ def program(tmp_path):
             [sys.executable, str(tmp_path / "program.py"), word],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
+            # A shell that runs tests in the background has them ignore interrupts, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )  # fmt: skip
         started.append(process)
         assert process.stdout.readline() == "started\n"
