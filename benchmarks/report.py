@@ -50,7 +50,7 @@ def machine() -> dict[str, str | int]:
     flags = set(re.split(r"\s+", told.get("flags", "") or told.get("Features", "")))
     return {
         "cpu": name,
-        "cores": _cores(),
+        "cores": cores(),
         "flags": " ".join(flag for flag in _TELLING_FLAGS if flag in flags),
         "memory_gib": _memory_gib(),
         "system": f"{_system()}, {platform.machine()}",
@@ -83,7 +83,7 @@ def _cpu_of_linux() -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in lines}
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

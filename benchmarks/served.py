@@ -5,7 +5,6 @@ number of connections, answers counted and not parsed.
 """
 
 import json
-import os
 import selectors
 import signal
 import socket
@@ -270,8 +269,3 @@ def read_queries(path: Path) -> list[str]:
     """The distinct texts of a queries.jsonl, in order."""
     lines = path.read_text("utf-8").splitlines()
     return list(dict.fromkeys(json.loads(line)["text"] for line in lines if line.strip()))
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

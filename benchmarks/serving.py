@@ -30,8 +30,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from report import machine, save
-from served import PROJECT, Connection, Load, Server, at_once, cores, memory_mb, one_by_one, read_queries, search_path
+from report import cores, machine, save
+from served import PROJECT, Connection, Load, Server, at_once, memory_mb, one_by_one, read_queries, search_path
 
 from index.catalog import Catalog
 from index.generation import live_generation

