@@ -44,6 +44,7 @@ OLDEST_UPGRADABLE_FORMAT = 1
 RECALL_TARGET = 0.99
 """The share of the ten nearest passages that a dense search over very many should find."""
 
+_HOLDER = re.compile(r"process (?P<process>[1-9]\d*) on (?P<host>.+)\n")
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -295,6 +296,23 @@ def writer_lock(root: Path, *, wait_seconds: float = 0) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def being_written(root: Path) -> bool:
+    """Whether a process of this machine is writing to the index, as far as can be seen without the lock.
+
+    To try the lock would make a writer fail that begins at the same moment.
+    """
+    try:
+        written = _HOLDER.fullmatch((root / "LOCK.holder").read_text("utf-8"))
+        if written is None or written["host"] != socket.gethostname():
+            return False
+        os.kill(int(written["process"]), 0)
+    except PermissionError:  # it belongs to somebody else
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def write_durably(path: Path, text: str) -> None:

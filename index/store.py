@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -30,6 +31,7 @@ from index.encoder import Matrix, ModelIdentity
 from index.errors import IndexDamaged, IndexLocked
 from index.filters import Filters
 from index.generation import FORMAT, Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
+from index.names import Names
 from index.scope import Scope, scope_of
 from index.terms import Terms, Word
 from index.vectors import Vectors
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 # Where filters leave so few passages, to look at the words of each takes less time than to search for those that
 # have them: 3 ms at most.
 _FEW = 1_000
+# Every passage of an article has its title; few articles have more passages than this.
+_PASSAGES_A_TITLE = 25
 # A reader that opens while a rebuild goes live may find its generation gone; the next is there.
 _OPEN_ATTEMPTS = 3
 
@@ -106,6 +110,9 @@ class Store(Protocol):
     def newest(self, scope: Scope) -> Numbers:
         """The first passage in scope of each article, newest article first, those without a date last."""
 
+    def latest(self, size: int) -> Numbers:
+        """The articles that were published last, newest first; of copies only the head, none without a date."""
+
     def similar(self, article: int, size: int) -> Candidates:
         """The articles nearest to this one in meaning, and their cosines; not it nor copies of it."""
 
@@ -142,6 +149,15 @@ class Store(Protocol):
 
     def facts(self, articles: Numbers) -> list[ArticleFacts]:
         """What facets count of these articles."""
+
+    def sources_named(self, typed: str, size: int) -> list[str]:
+        """The commonest sources with a word in their name that begins as typed."""
+
+    def authors_named(self, typed: str, size: int) -> list[str]:
+        """The commonest authors with a word in their name that begins as typed."""
+
+    def titled(self, typed: str, size: int) -> Numbers:
+        """The newest articles with the typed words in their title, the last as a beginning; at most `size`."""
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""
@@ -268,6 +284,14 @@ class EmbeddedStore:
         articles, firsts = np.unique(positions[inside], return_index=True)
         return self._columns.numbers[inside[firsts[np.lexsort((-articles, -self._columns.days[articles]))]]]
 
+    def latest(self, size: int) -> Numbers:
+        """The articles that were published last, newest first; of copies only the head, none without a date."""
+        columns = self._columns
+        days = np.where(columns.stories == columns.article_numbers, columns.days, 0)
+        last = np.argpartition(-days, size)[:size] if size < len(days) else np.arange(len(days))
+        last = last[days[last] > 0]
+        return columns.article_numbers[last[np.lexsort((-last, -days[last]))]]
+
     def similar(self, article: int, size: int) -> Candidates:
         """The articles nearest to this one in meaning, and their cosines; not it nor copies of it."""
         at = int(self._article_positions(np.asarray([article]))[0])
@@ -328,6 +352,29 @@ class EmbeddedStore:
         sources = named(columns.source_names, columns.sources[at])
         languages = named(columns.language_names, columns.languages[at])
         return list(map(ArticleFacts, days, sources, map(columns.authors, at.tolist()), languages))
+
+    def sources_named(self, typed: str, size: int) -> list[str]:
+        """The commonest sources with a word in their name that begins as typed."""
+        return self._source_names.beginning_with(typed, size)
+
+    def authors_named(self, typed: str, size: int) -> list[str]:
+        """The commonest authors with a word in their name that begins as typed."""
+        return self._author_names.beginning_with(typed, size)
+
+    def titled(self, typed: str, size: int) -> Numbers:
+        """The newest articles with the typed words in their title, the last as a beginning; at most `size`."""
+        found = self._terms.titled(typed, size * _PASSAGES_A_TITLE)
+        _, known = self._vectors.positions(found)
+        articles = self.article_numbers(found[known])
+        return articles[np.sort(np.unique(articles, return_index=True)[1])][:size]
+
+    @cached_property
+    def _source_names(self) -> Names:
+        return Names(self._columns.source_names, self._columns.sources)
+
+    @cached_property
+    def _author_names(self) -> Names:
+        return Names(self._columns.author_names, self._columns.author_codes)
 
     def stories(self, articles: Numbers) -> Numbers:
         """For each article the number of the one that heads its story: its own where there is no copy."""

@@ -290,6 +290,20 @@ class Terms:
         phrases = [self._side_by_side(_TITLE, [stem for part in wording for stem in part]) for wording in wordings]
         return self._all(tantivy.Query.boolean_query([(tantivy.Occur.Should, phrase) for phrase in phrases]))
 
+    def titled(self, typed: str, size: int) -> Numbers:
+        """At most `size` passages with the typed words in their title, the last as a beginning; newest first."""
+        *whole, last = spellings(typed) or [""]
+        if not last:
+            return np.empty(0, dtype=np.int64)
+        begun = self._searcher.terms_with_prefix(_TITLE, last)
+        ends = sorted(begun, key=lambda found: -found[1])[:_MOST_WORDINGS]
+        stems = dict.fromkeys([*(stem for stem, _, _ in stems_in(last)), *(stem for stem, _ in ends)])
+        any_end = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._side_by_side(_TITLE, [s])) for s in stems])
+        wanted = [self._side_by_side(_TITLE, [stem]) for word in whole for stem, _, _ in stems_in(word)]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in (any_end, *wanted)])
+        hits = self._searcher.search(query, size, count=False, order_by_field="day").hits
+        return self._passage_numbers([address for _, address in hits])
+
     def ideal(self, words: Iterable[Word | str]) -> float:
         """The BM25 of a passage that matched every word fully: (k1 + 1) · Σ idf, unknown words included."""
         return (K1 + 1) * sum(self._worth(as_word(word)) for word in words)

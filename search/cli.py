@@ -205,7 +205,7 @@ COMMANDS: tuple[click.Command, ...] = (search, evaluate, *INDEX_COMMANDS)
 
 def main() -> None:
     """Runs the commands of this room and of those below it."""
-    run_command_line(COMMANDS)
+    run_command_line(COMMANDS, whole=False)
 
 
 def _show(result: "SearchResult") -> None:

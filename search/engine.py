@@ -3,32 +3,35 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from index.article import Passage
-from index.duplicates import shared_words
+from index.article import Article
 from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
 from index.generation import carried_encoder, live_generation, load_manifest
 from index.scope import Scope
 from index.store import EmbeddedStore, Store
 from search.highlight import Marker
-from search.hits import ArticleView, Facets, Hit, SearchResult, Similar
+from search.hits import ArticleView, Facets, Hit, SearchResult, Similar, Suggestion
+from search.matches import Matches, Order, Wanted, matching_hits
+from search.presenting import dated, hits_of, reranked
 from search.query import Interpreted, SearchRequest, check, interpret
-from search.rank import Group, gate
-from search.rerank import Reranker, reordered
-from search.retrieve import Plan, Tier, listed, plan, ranking, scored, weighs_all
+from search.rank import gate
+from search.rerank import Reranker
+from search.retrieve import Item, listed, plan, ranking, scored, weighs_all
+from search.wording import Wording
 
-# A passage stands in another copy too if so many of its words do: editing changes a few, a paragraph of its
-# own is more.
-_TOLD_SHARE = 0.8
-
-Item = tuple[Group, Tier]
+# While somebody types: a letter says nothing of a title yet, names of each kind should leave room for titles, and
+# nobody wants to see the end of what is longer than any title.
+_SHORTEST_BEGINNING = 2
+_SUGGESTED_NAMES = 3
+_LONGEST_BEGINNING = 200
 
 
 class Engine:
@@ -97,34 +100,49 @@ class Engine:
         request = check(SearchRequest(query, **options) if isinstance(query, str) else query)
         store, encoder = self._store, self._encoder  # one state of the corpus for the whole search
         interpreted, scope = _in_scope(store, request)
+        read = time.perf_counter()
         asked = plan(store, encoder, request, interpreted, scope)
-        found = ranking(store, asked, request) if interpreted.text else listed(store, scope)
+        found = ranking(store, asked, request) if interpreted.text else listed(store, scope, request)
         comparable = bool(interpreted.text) and weighs_all(request)
         lowest = gate([group.score for group, _ in found.groups], comparable=comparable)
         passing = [item for item in found.groups if item[0].score >= lowest]
-        groups = found.groups if request.sort == "relevance" else _dated(store, passing, request.sort)
-        reranked: dict[int, float] = {}
+        groups = found.groups if request.sort == "relevance" else dated(store, passing, request.sort)
+        by_passage: dict[int, float] = {}
         if self._reranker and interpreted.text and request.sort == "relevance":
-            groups, reranked = _reranked(store, self._reranker, asked.wording.text, groups)
-        first = (request.page - 1) * request.size
-        page = _under_heads(store, groups[first : first + request.size])
+            groups, by_passage = reranked(store, self._reranker, asked.wording.text, groups)
+        ranked = time.perf_counter()
+        first = request.first
+        page = groups[first : first + request.size]
+        hits = tuple(hits_of(store, asked, request, interpreted, page, first, by_passage))
+        facets, done = _facets(store, passing), time.perf_counter()
         return SearchResult(
             request=request,
-            interpreted=replace(
-                interpreted,
-                text=asked.wording.text,
-                corrections=asked.wording.corrections,
-                notes=(*interpreted.notes, *_notes(asked, scope, interpreted)),
-            ),
+            interpreted=_as_searched(interpreted, scope, asked.wording),
             generation=store.generation,
             total=len(passing),
-            total_is_exact=found.exhausted or len(passing) < len(found.groups),
+            total_is_exact=found.exhausted,
             gate=round(lowest, 4),
-            hits=tuple(_hits(store, asked, request, interpreted, page, first, reranked)),
+            hits=hits,
             has_more=len(groups) > first + request.size,
-            facets=_facets(store, passing),
-            took_ms=round((time.perf_counter() - began) * 1000, 1),
+            facets=facets,
+            took_ms=round((done - began) * 1000, 1),
+            stages={"read": read - began, "rank": ranked - read, "hits": done - ranked},
         )
+
+    def matches(
+        self, query: str | SearchRequest, *, order: Order = "search", since: date | None = None, **options: Any
+    ) -> Matches:
+        """All that `search` counts in its total, without an end to its pages, of one state of the corpus.
+
+        `order` is "search", "published" (newest first) or "arrival" (what came into the index last first), `since`
+        leaves out what was published before that day. Raises QueryError as `search` does.
+        """
+        request = check(SearchRequest(query, **options) if isinstance(query, str) else query)
+        store, encoder = self._store, self._encoder
+        interpreted, scope = _in_scope(store, request)
+        asked = plan(store, encoder, request, interpreted, scope)
+        hits = matching_hits(store, asked, Wanted(request, order, since), interpreted, self._reranker)
+        return Matches(_as_searched(interpreted, scope, asked.wording), store.generation, self._open_for(hits))
 
     def article(self, id: str, query: str = "") -> ArticleView | None:
         """An article with its passages, and for a query how well each passage answers it; None if unknown."""
@@ -140,13 +158,18 @@ class Engine:
             return ArticleView(article, passages, copies=copies)
         asked = plan(store, encoder, request, interpreted, store.scope(request.filters))
         numbers = np.asarray([passage.number for passage in passages], dtype=np.int64)
-        return ArticleView(
+        marker = Marker(asked.wording.words, interpreted.phrases)
+        view = ArticleView(
             article,
             passages,
             scores=tuple(scored(store, asked, request, numbers).scores.tolist()),
-            highlights=tuple(Marker(asked.wording.words, interpreted.phrases).highlights(article.text)),
+            highlights=tuple(marker.highlights(article.text)),
             copies=copies,
         )
+        if not view.best:
+            return view
+        start, end = marker.best_sentence(article.text[view.best.start : view.best.end])
+        return replace(view, best_sentence=(view.best.start + start, view.best.start + end))
 
     def similar(self, id: str, size: int = 10) -> list[Similar] | None:
         """The articles nearest in meaning to the one with this id, copies of it left out; None if it is unknown."""
@@ -159,9 +182,42 @@ class Engine:
         pairs = zip(nearest.numbers.tolist(), nearest.scores.tolist(), strict=True)
         return [Similar(articles[number], round(score, 4)) for number, score in pairs]
 
+    def latest(self, size: int = 10) -> list[Article]:
+        """The articles that were published last, newest first; of copies of a story only the one that heads it."""
+        store = self._store
+        numbers = store.latest(size).tolist()
+        articles = store.articles(numbers)
+        return [articles[number] for number in numbers]
+
+    def suggest(self, text: str, size: int = 8) -> list[Suggestion]:
+        """Sources, authors and titles of the corpus that go on as `text` begins: at most `size`, names first.
+
+        Names begin with what was typed, in any of their words; titles hold all of it, newest first.
+        """
+        store, typed = self._store, text[:_LONGEST_BEGINNING].strip()
+        sources, authors = store.sources_named(typed, _SUGGESTED_NAMES), store.authors_named(typed, _SUGGESTED_NAMES)
+        names = [Suggestion(name, "source", f'source:"{name}"') for name in sources]
+        names += [Suggestion(name, "author", f'author:"{name}"') for name in authors]
+        names = [found for found in names if '"' not in found.text][: max(size, 0)]
+        wanted = max(size, 0) - len(names)
+        numbers = store.titled(typed, wanted).tolist() if wanted and len(typed) >= _SHORTEST_BEGINNING else []
+        articles = store.articles(numbers)
+        titles = dict.fromkeys(articles[number].title for number in numbers)
+        return names + [Suggestion(title, "title", title) for title in titles]
+
     def close(self) -> None:
         """Lets go of the index."""
         self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_for(self, hits: Iterator[Hit]) -> Iterator[Hit]:
+        """`hits`, holding this engine while they are read: a server closes an index that nobody holds any more."""
+        yield from hits
 
 
 def open_engine(index: str | Path = "dateline-index") -> Engine:
@@ -185,92 +241,27 @@ def _in_scope(store: Store, request: SearchRequest) -> tuple[Interpreted, Scope]
     return interpreted, scope
 
 
-def _dated(store: Store, groups: Sequence[Item], sort: str) -> list[Item]:
-    """`groups` by date, those without one last."""
-    articles = [group.article for group, _ in groups]
-    facts = store.facts(np.asarray(articles, dtype=np.int64))
-    days = {article: fact.day for article, fact in zip(articles, facts, strict=True)}
-    dated = [item for item in groups if days[item[0].article]]
-    undated = [item for item in groups if not days[item[0].article]]
-    dated.sort(key=lambda item: days[item[0].article] or "", reverse=sort == "newest")
-    return dated + undated
+def _as_searched(interpreted: Interpreted, scope: Scope, wording: Wording) -> Interpreted:
+    """`interpreted` with what the corpus made of it."""
+    return replace(
+        interpreted,
+        text=wording.text,
+        corrections=wording.corrections,
+        notes=(*interpreted.notes, *_notes(scope, interpreted), *_corrected(wording)),
+        readings=(*interpreted.readings, *_corrected(wording)),
+    )
 
 
-def _reranked(
-    store: Store, reranker: Reranker, query: str, groups: Sequence[Item]
-) -> tuple[list[Item], dict[int, float]]:
-    """`groups` with the first in the order of a cross-encoder, and its scores by passage."""
-    numbers = [int(tier.numbers[group.passages[0]]) for group, tier in groups[: reranker.top]]
-    passages = store.passages(numbers)
-    articles = store.articles([passage.article for passage in passages.values()])
-
-    def text(passage: Passage) -> str:
-        article = articles[passage.article]
-        return f"{article.title}\n{article.text[passage.start : passage.end]}"
-
-    scores = reranker.scores(query, [text(passages[number]) for number in numbers])
-    order = reordered(len(groups), scores)
-    return [groups[at] for at in order], dict(zip(numbers, scores.tolist(), strict=False))
-
-
-def _under_heads(store: Store, page: Sequence[Item]) -> list[Item]:
-    """The head of each story in place of its best copy, unless what was found stands only in the copy."""
-    pairs = [(group.article, group.head.article) for group, _ in page if group.head]
-    articles = store.articles([number for pair in pairs for number in pair])
-    found = store.passages([int(tier.numbers[group.passages[0]]) for group, tier in page if group.head])
-
-    def shown(group: Group, tier: Tier) -> Group:
-        if group.head is None:
-            return group
-        passage = found[int(tier.numbers[group.passages[0]])]
-        text = articles[group.article].text[passage.start : passage.end]
-        told = shared_words(text, articles[group.head.article].text)[0] >= _TOLD_SHARE
-        return replace(group.head, score=group.score) if told else group
-
-    return [(shown(group, tier), tier) for group, tier in page]
-
-
-def _hits(
-    store: Store,
-    asked: Plan,
-    request: SearchRequest,
-    interpreted: Interpreted,
-    page: Sequence[Item],
-    first: int,
-    reranked: Mapping[int, float],
-) -> Iterator[Hit]:
-    numbers = [int(tier.numbers[group.passages[0]]) for group, tier in page]
-    shown = [group.article for group, _ in page]
-    passages, articles, copies = store.passages(numbers), store.articles(shown), store.copies(shown)
-    marker = Marker(asked.wording.words, interpreted.phrases)
-    for rank, ((group, tier), number) in enumerate(zip(page, numbers, strict=True), start=first + 1):
-        article, passage = articles[group.article], passages[number]
-        text = article.text[passage.start : passage.end]
-        marked, best = marker.both(text)
-        extra = {"rerank": round(reranked[number], 4)} if number in reranked else {}
-        yield Hit(
-            rank=rank,
-            score=round(group.score, 4),
-            article=article,
-            passage=passage,
-            text=text,
-            highlights=tuple(marked),
-            best_sentence=best,
-            more_passages=len(group.passages) - 1,
-            copies=tuple(copies.get(group.article, ())),
-            signals=tier.signals(group.passages[0]) | extra if request.explain else {},
-            shares=tier.shares(group.passages[0]) if request.explain else {},
-        )
-
-
-def _notes(asked: Plan, scope: Scope, interpreted: Interpreted) -> list[str]:
+def _notes(scope: Scope, interpreted: Interpreted) -> list[str]:
     notes = [f"Nothing in the index has the name '{name}'." for name in scope.unknown]
     if interpreted.filters and not scope.passages and not scope.unknown:
         notes.append("No article passes all filters.")
-    if asked.wording.corrections:
-        typed = ", ".join(f'"{was}"' for was, _ in asked.wording.corrections)
-        notes.append(f"Showing results for {asked.wording.text}: the index has no {typed}.")
     return notes
+
+
+def _corrected(wording: Wording) -> list[str]:
+    typed = ", ".join(f'"{was}"' for was, _ in wording.corrections)
+    return [f"Showing results for {wording.text}: the index has no {typed}."] if typed else []
 
 
 def _facets(store: Store, groups: Iterable[Item]) -> Facets:
@@ -282,6 +273,7 @@ def _facets(store: Store, groups: Iterable[Item]) -> Facets:
         authors=_by_count(name for fact in facts for name in fact.authors),
         languages=_by_count(fact.language for fact in facts if fact.language),
         months=_in_order(day[:7] for day in days),
+        days=_in_order(days),
     )
 
 

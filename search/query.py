@@ -19,6 +19,10 @@ COLLAPSES: tuple[Collapse, ...] = get_args(Collapse)
 MODES: tuple[Mode, ...] = get_args(Mode)
 FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
 
+_FILTERS = {
+    "source": "sources", "excluded_source": "excluded_sources", "author": "authors", "title": "title",
+    "phrase": "phrases", "excluded": "excluded",
+}  # fmt: skip
 MAX_QUERY_CHARACTERS = 1_000
 MAX_SIZE = 100
 MAX_RESULTS = 10_000
@@ -63,6 +67,8 @@ _WORD = re.compile(r"\w")
 class SearchRequest:
     """One search. `page` counts from 1; `filters` hold days, sources, authors and languages.
 
+    `skip` passes over so many results more than the pages before hold.
+
     `as_of` is the ISO date that recency and date words are counted from, None for today. `date_words` reads
     words such as "last week" as a period, `spelling` corrects words that the index does not know.
     """
@@ -79,6 +85,26 @@ class SearchRequest:
     as_of: str | None = None
     date_words: bool = True
     spelling: bool = True
+    skip: int = 0
+
+    @property
+    def first(self) -> int:
+        """How many results come before those asked for."""
+        return (self.page - 1) * self.size + self.skip
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An operator in a query: what it asks for, how and where it stands there, what is left of it without its effect.
+
+    `start` is a place in the query as `without` reads it.
+    """
+
+    kind: Literal["source", "excluded_source", "author", "title", "before", "after", "phrase", "excluded"]
+    value: str
+    text: str
+    start: int
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +113,8 @@ class Interpreted:
 
     `text` is what is searched for, possibly nothing where filters say it all. `filters` are those of the
     request and of its text together, `period` the date words among them, and `corrections` pairs of a word
-    as typed and as meant.
+    as typed and as meant. `typed` are the operators in the text. Those of `notes` that are among `readings` say what
+    all this says too.
     """
 
     text: str
@@ -95,6 +122,8 @@ class Interpreted:
     period: Period | None = None
     notes: tuple[str, ...] = ()
     corrections: tuple[tuple[str, str], ...] = ()
+    typed: tuple[Typed, ...] = field(default=(), compare=False)
+    readings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -128,7 +157,7 @@ def interpret(request: str | SearchRequest) -> Interpreted:
     if request.date_words and not dated and (found := find_period(text, _today(request))):
         period, text = found
         filters = replace(filters, first_day=period.first_day, last_day=period.last_day)
-        notes.append(f'Read "{period.words}" as {period.days}.')
+        asked.note_reading(f'Read "{period.words}" as {period.days}.')
     text = _tidy(asked.with_phrases(text))
     if not _WORD.search(text):
         text = ""
@@ -137,7 +166,15 @@ def interpret(request: str | SearchRequest) -> Interpreted:
             raise QueryError(
                 f"The query {'only says what to leave out' if only else 'is empty'}. Type what to search for.", "q"
             )
-    return Interpreted(text, _joined(request.filters, filters, notes), period, tuple(notes))
+    joined = _joined(request.filters, filters, notes)
+    return Interpreted(text, joined, period, tuple(notes), typed=tuple(asked.typed), readings=tuple(asked.readings))
+
+
+def without(query: str, typed: Typed) -> str:
+    """`query` without the effect of one of its operators; words that were searched for stay."""
+    query = _plain(query)
+    before, after = query[: typed.start], query[typed.start + len(typed.text) :]
+    return " ".join(f"{before} {typed.left} {after}".split())
 
 
 class _Asked:
@@ -147,6 +184,8 @@ class _Asked:
         query = _plain(query)
         self.filters = Filters()
         self.notes: list[str] = []
+        self.readings: list[str] = []
+        self.typed: list[Typed] = []
         self._phrases: list[str] = []
         self._length = len(query)
         # Who types in capitals means nothing by "NOT" and "OR".
@@ -161,6 +200,11 @@ class _Asked:
         phrases = iter(self._phrases)
         return re.sub(QUOTED, lambda _: next(phrases), text)
 
+    def note_reading(self, note: str) -> None:
+        """Notes how something was read, which `filters` and `typed` say too."""
+        self.notes.append(note)
+        self.readings.append(note)
+
     def _take(self, match: re.Match[str]) -> str:
         """Notes what an operator asks for; returns what stays in the text."""
         if match["joiner"]:
@@ -171,17 +215,17 @@ class _Asked:
         if match["name"]:
             return said + self._named(match, excluding=excluding)
         if match["phrase"] is not None:
-            return said + self._phrase(match["phrase"], excluding=excluding)
+            return said + self._phrase(match, excluding=excluding)
         if excluding:
-            self._add("excluded", match["word"].rstrip(",;:.!?*"))
+            self._filter("excluded", match["word"].rstrip(",;:.!?*"), match)
             return " "
         return said + self._without_wildcard(match["word"])
 
-    def _phrase(self, phrase: str, *, excluding: bool) -> str:
-        phrase = " ".join(phrase.split())
+    def _phrase(self, match: re.Match[str], *, excluding: bool) -> str:
+        phrase = " ".join(match["phrase"].split())
         if not _WORD.search(phrase):
             return " "
-        self._add("excluded" if excluding else "phrases", phrase)
+        self._filter("excluded" if excluding else "phrase", phrase, match, "" if excluding else phrase)
         return " " if excluding else self._kept(phrase)
 
     def _named(self, match: re.Match[str], *, excluding: bool) -> str:
@@ -192,32 +236,33 @@ class _Asked:
             self.notes.append(f'"{typed}" was ignored: only words, phrases and sources can be excluded.')
             return " "
         if name in {"before", "after"}:
-            return self._day(name, value, typed)
+            return self._day(name, value, match)
         if not _WORD.search(value):
             self.notes.append(f'"{typed}" names nothing, so it was searched for as words.')
             return self._kept(typed)
         if name == "intitle":
-            self._add("title", value)
+            self._filter("title", value, match, value)
             return self._kept(value)
         if name == "author":
-            self._add("authors", value)
+            self._filter("author", value, match)
         else:
             host = _HOST.fullmatch(value)
-            self._add("excluded_sources" if excluding else "sources", host[1] if host else value)
+            self._filter("excluded_source" if excluding else "source", host[1] if host else value, match)
         return " "
 
-    def _day(self, name: str, value: str, typed: str) -> str:
-        day = _first_day(value)
+    def _day(self, name: str, value: str, match: re.Match[str]) -> str:
+        day, typed = _first_day(value), match.group().replace('"', "").strip()
         if day is None or (name == "before" and day == date.min):
             self.notes.append(f'"{typed}" has no date such as 2025-08-20, so it was searched for as words.')
             return self._kept(typed)
         if name == "after":
             self.filters = replace(self.filters, first_day=max(self.filters.first_day or "", day.isoformat()))
-            self.notes.append(f'Read "{typed}" as {days_for_people(day.isoformat(), None)}.')
+            self.note_reading(f'Read "{typed}" as {days_for_people(day.isoformat(), None)}.')
         else:
             last = (day - timedelta(days=1)).isoformat()
             self.filters = replace(self.filters, last_day=min(self.filters.last_day or last, last))
-            self.notes.append(f'Read "{typed}" as {days_for_people(None, last)}.')
+            self.note_reading(f'Read "{typed}" as {days_for_people(None, last)}.')
+        self.typed.append(Typed("after" if name == "after" else "before", value, match.group(), match.start()))
         return " "
 
     def _without_wildcard(self, word: str) -> str:
@@ -225,7 +270,9 @@ class _Asked:
             self.notes.append(f'The * of "{word}" was ignored: words are found in all their forms, not by beginnings.')
         return word.rstrip("*")
 
-    def _add(self, name: str, value: str) -> None:
+    def _filter(self, kind: Any, value: str, match: re.Match[str], left: str = "") -> None:
+        self.typed.append(Typed(kind, value, match.group(), match.start(), left))
+        name = _FILTERS[kind]
         values = getattr(self.filters, name)
         if value not in values:
             changed: dict[str, Any] = {name: (*values, value)}
@@ -309,7 +356,9 @@ def check(request: SearchRequest) -> SearchRequest:
         raise QueryError(f"'size' should be from 1 to {MAX_SIZE}, not {request.size}.", "size")
     if request.page < 1:
         raise QueryError(f"'page' counts from 1, not from {request.page}.", "page")
-    if request.page * request.size > MAX_RESULTS:
+    if request.skip < 0:
+        raise QueryError(f"'skip' should be 0 or more, not {request.skip}.", "skip")
+    if request.first + request.size > MAX_RESULTS:
         raise QueryError(f"A search can be paged to its {MAX_RESULTS:,}th result. Narrow it with filters.", "page")
     first, last = request.filters.first_day, request.filters.last_day
     for name, day in (("from", first), ("to", last), ("as_of", request.as_of)):

@@ -1,15 +1,19 @@
-"""Search results as the JSON that the command line and the API share."""
+"""Search results as the JSON that the command line and the API share; the API's models check it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from index.article import Article, Copy
-from search.hits import Counts, Hit, SearchResult, Similar
+from search.excerpts import inside
+from search.hits import ArticleView, Counts, Hit, SearchResult, Similar, Span, Suggestion
 from search.query import Interpreted
 
+Interval = Literal["day", "month", "year"]
 
-def result_json(result: SearchResult) -> dict[str, Any]:
-    """The whole answer, in the shape of the API's contract."""
+
+def result_json(result: SearchResult, interval: Interval = "month") -> dict[str, Any]:
+    """The whole answer, in the shape of the API's contract; `interval` is what the timeline counts by."""
     request, facets = result.request, result.facets
+    counts = {"day": facets.days, "month": facets.months, "year": facets.years}[interval]
     return {
         "query": request.query,
         "interpreted": _interpreted_json(result.interpreted),
@@ -20,14 +24,14 @@ def result_json(result: SearchResult) -> dict[str, Any]:
         "total": result.total,
         "total_relation": "eq" if result.total_is_exact else "gte",
         "gate": result.gate,
-        "results": [_hit_json(hit, explain=request.explain) for hit in result.hits],
+        "results": [hit_json(hit, explain=request.explain) for hit in result.hits],
         "facets": {
             "source": _counts_json(facets.sources),
             "year": _counts_json(facets.years),
             "author": _counts_json(facets.authors),
             "language": _counts_json(facets.languages),
         },
-        "timeline": [{"date": month, "count": count} for month, count in facets.months],
+        "timeline": [{"date": date, "count": count} for date, count in counts],
     }
 
 
@@ -51,6 +55,41 @@ def _interpreted_json(interpreted: Interpreted) -> dict[str, Any]:
 
 def _counts_json(counts: Counts) -> list[dict[str, Any]]:
     return [{"value": value, "count": count} for value, count in counts]
+
+
+def article_json(view: ArticleView, window: Span) -> dict[str, Any]:
+    """An article with what lies in `window` of its text: there, with the passages that begin there.
+
+    All offsets but `offset` itself count in the whole text.
+    """
+    article, (start, end) = view.article, window
+    scores = view.scores or (None,) * len(view.passages)
+    passages = [
+        {"id": f"{article.id}:{passage.start}-{passage.end}", "start": passage.start, "end": passage.end}
+        | ({} if score is None else {"score": round(score, 4)})
+        for passage, score in zip(view.passages, scores, strict=True)
+        if start <= passage.start < end
+    ]
+    marks = {"highlights": [[start + low, start + high] for low, high in inside(view.highlights, window)]}
+    return {
+        **article_summary(article),
+        "updated": article.updated,
+        "section": article.section,
+        "summary": article.summary,
+        "length": len(article.text),
+        "offset": start,
+        "next_offset": end if end < len(article.text) else None,
+        "text": article.text[start:end],
+        **(marks if view.scores else {}),
+        "extra": dict(article.extra),
+        "passages": passages,
+        "duplicates": [copy_json(copy) for copy in view.copies],
+    }
+
+
+def suggestion_json(suggestion: Suggestion) -> dict[str, Any]:
+    """What somebody may be about to type."""
+    return {"text": suggestion.text, "kind": suggestion.kind, "query": suggestion.query}
 
 
 def similar_json(similar: Similar) -> dict[str, Any]:
@@ -78,7 +117,8 @@ def copy_json(copy: Copy) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _hit_json(hit: Hit, *, explain: bool) -> dict[str, Any]:
+def hit_json(hit: Hit, *, explain: bool) -> dict[str, Any]:
+    """One result."""
     found: dict[str, Any] = {
         "rank": hit.rank,
         "score": hit.score,

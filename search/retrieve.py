@@ -1,10 +1,11 @@
 """From a query to ranked groups of passages: both legs, the evidence on what they found, the order."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from search.wording import Wording, worded
 # .704 with each (dateline evaluate).
 _DEPTH = 150
 _DEEPER = 4
+# More than a page ever looks at, and few enough that their embeddings take some megabytes.
+_SCORED_AT_ONCE = 4_096
 
 
 class Matched:
@@ -107,11 +110,15 @@ class Tier:
         return {name: round(float(values[position]), 4) for name, values in self.weights.items()}
 
 
+Item = tuple[Group, Tier]
+"""A group of passages; positions in it point into the arrays of the tier it came with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Ranked groups; positions in them point into the arrays of the tier they came with."""
+    """Ranked groups, and whether those are all there are."""
 
-    groups: list[tuple[Group, Tier]]
+    groups: list[Item]
     exhausted: bool
 
 
@@ -153,34 +160,93 @@ def _today(request: SearchRequest, interpreted: Interpreted) -> int | None:
 
 
 def ranking(store: Store, plan: Plan, request: SearchRequest) -> Ranking:
-    """All groups down to the page asked for.
+    """All groups down to the page asked for."""
+    wanted = request.first + request.size + 1
+    groups: list[Item] = []
+    for fresh, exhausted in tiers(store, plan, request):
+        groups += fresh
+        if len(groups) >= wanted:
+            return Ranking(groups, exhausted)
+    return Ranking(groups, exhausted=True)
 
-    The candidates of one depth are ranked as a whole; where they do not reach the page, a deeper
-    tier is ranked and what is new in it follows. So the order never changes from page to page.
+
+def tiers(store: Store, plan: Plan, request: SearchRequest) -> Iterator[tuple[list[Item], bool]]:
+    """The groups of one depth after the other, each with whether there are no more.
+
+    The candidates of one depth are ranked as a whole, what is new in a deeper one follows. So the order never
+    changes from page to page.
     """
-    wanted = request.page * request.size + 1
     depth = max(_DEPTH, request.size)
-    groups: list[tuple[Group, Tier]] = []
     seen: set[int] = set()
+    known = np.empty(0, dtype=np.int64)
     centre: Matrix | None = None
     while True:
-        numbers, exhausted = _candidates(store, plan, request, depth)
-        tier = scored(store, plan, request, numbers)
-        if weighs_all(request) and len(numbers):
-            # What stands first stays what it was on the first page, however deep the pages go.
-            centre = rank.centre_of_the_first(tier.scores, tier.embeddings) if centre is None else centre
-            tier = _fed_back(tier, tier.embeddings @ centre)
+        candidates, exhausted = _candidates(store, plan, request, depth)
+        # What a candidate is worth depends on no other, unless ranks are what counts.
+        new = candidates if request.fusion == "rrf" else np.setdiff1d(candidates, known, assume_unique=True)
+        tier, centre = _tier(store, plan, request, new, centre)
         fresh = [(group, key) for group, key in _grouped(store, tier, request) if key not in seen]
-        groups += [(group, tier) for group, _ in fresh]
-        if exhausted or len(groups) >= wanted:
-            return Ranking(groups, exhausted)
+        yield [(group, tier) for group, _ in fresh], exhausted
+        if exhausted:
+            return
         seen.update(key for _, key in fresh)
+        known = np.union1d(known, candidates)
         depth *= _DEEPER
 
 
-def listed(store: Store, scope: Scope) -> Ranking:
-    """All articles in scope, newest first: what a query that only says where to look asks for."""
-    numbers = store.newest(scope)[:MAX_RESULTS]
+def _tier(
+    store: Store, plan: Plan, request: SearchRequest, numbers: Numbers, centre: Matrix | None
+) -> tuple[Tier, Matrix | None]:
+    """These passages, scored, and the centre of what stands first: what it was on the first page, however deep.
+
+    Embeddings fill memory, so very many are looked at part by part, and none is kept.
+    """
+    parts: list[Tier] = []
+    count = 1 if request.fusion == "rrf" else max(1, -(-len(numbers) // _SCORED_AT_ONCE))
+    for part in np.array_split(numbers, count):
+        tier = scored(store, plan, request, part)
+        if weighs_all(request) and len(part):
+            centre = rank.centre_of_the_first(tier.scores, tier.embeddings) if centre is None else centre
+            tier = _fed_back(tier, tier.embeddings @ centre)
+        parts.append(replace(tier, embeddings=tier.embeddings[:0].copy()))
+    return parts[0] if count == 1 else _joined(parts), centre
+
+
+def _joined(parts: Sequence[Tier]) -> Tier:
+    def together(values: Sequence[Any]) -> Any:
+        return np.concatenate(values) if isinstance(values[0], np.ndarray) else values[0]
+
+    evidence = {one.name: together([getattr(part.evidence, one.name) for part in parts]) for one in fields(Evidence)}
+    return Tier(
+        together([part.numbers for part in parts]),
+        together([part.articles for part in parts]),
+        parts[0].embeddings,
+        Evidence(**evidence),
+        {name: together([part.weights[name] for part in parts]) for name in parts[0].weights},
+        together([part.scores for part in parts]),
+    )
+
+
+def listed(store: Store, scope: Scope, request: SearchRequest) -> Ranking:
+    """The articles in scope, newest first: what a query that only says where to look asks for."""
+    numbers = newest(store, scope, request)
+    return Ranking(unranked(store, numbers[:MAX_RESULTS]), exhausted=len(numbers) < MAX_RESULTS)
+
+
+def newest(store: Store, scope: Scope, request: SearchRequest) -> Numbers:
+    """A passage of each article in scope, or of each story where copies collapse, newest first."""
+    numbers = store.newest(scope)
+    if request.collapse != "story":
+        return numbers
+    articles = store.article_numbers(numbers)
+    stories = store.stories(articles)
+    heads_first = np.argsort(articles != stories, kind="stable")
+    _, firsts = np.unique(stories[heads_first], return_index=True)
+    return numbers[np.sort(heads_first[firsts])]
+
+
+def unranked(store: Store, numbers: Numbers) -> list[Item]:
+    """A group of each of these passages, of which none is a better answer than another."""
     nothing = np.zeros(len(numbers), dtype=np.float32)
     articles = store.article_numbers(numbers)
     tier = Tier(
@@ -191,8 +257,7 @@ def listed(store: Store, scope: Scope) -> Ranking:
         {},
         nothing,
     )
-    groups = [(Group(article, 0.0, (position,)), tier) for position, article in enumerate(articles.tolist())]
-    return Ranking(groups, exhausted=len(numbers) < MAX_RESULTS)
+    return [(Group(article, 0.0, (position,)), tier) for position, article in enumerate(articles.tolist())]
 
 
 def _grouped(store: Store, tier: Tier, request: SearchRequest) -> list[tuple[Group, int]]:

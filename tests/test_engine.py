@@ -315,3 +315,65 @@ def test_weaker_hits_follow_those_that_pass_the_gate(engine):
     assert passing == sorted(passing, reverse=True)
     assert found.total == sum(passing) < len(found) == 5
     assert sum(count for _, count in found.facets.years) <= found.total
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("harb", [("Harbour Wire", "source", 'source:"Harbour Wire"')]),
+        ("lyr", [("Lyra Dunmore", "author", 'author:"Lyra Dunmore"')]),
+        ("ferry", ["Ferry crews call off strike", "Ferry runs aground off Gannet Spit"]),
+        ("ferry cre", ["Ferry crews call off strike"]),
+        ("crews FER", ["Ferry crews call off strike"]),
+        ("lighthouse", ["Lighthouse keeper remembered"]),
+        ("ferme", ["Le pont restera fermé"]),
+        ("cor", [("Corin Adeyale", "author", 'author:"Corin Adeyale"')]),
+        ("walrus", []),
+        ("", []),
+        ('" \0 (', []),
+    ],
+)  # fmt: skip
+def test_what_is_being_typed_goes_on_as_names_and_titles(engine, typed, expected):
+    found = [(one.text, one.kind, one.query) for one in engine.suggest(typed)]
+    assert found == [one if isinstance(one, tuple) else (one, "title", one) for one in expected]
+
+
+def test_suggestions_are_few_and_each_finds_something(large):
+    assert len(large.suggest("report", size=5)) == 5
+    assert large.suggest("report", size=0) == []
+    for suggestion in large.suggest("so") + large.suggest("cou"):
+        assert large.search(suggestion.query).hits
+
+
+def test_the_latest_of_many(large):
+    days = [article.day for article in large.latest(10)]
+    assert days == sorted((article.day for article in large.latest(120)), reverse=True)[:10]
+
+
+def test_the_latest_are_the_last_published_without_copies(engine, root, load, tmp_path):
+    assert [article.id for article in engine.latest(3)] == ["strike", "pont", "budget"]
+    assert len(engine.latest(50)) == 4  # the fifth has no date
+    text = "The union of ferry deckhands has called off its strike after a long night of talks. " * 4
+    copies = [{"id": id, "title": "Strike", "text": text, "published": "2025-09-01"} for id in ("one", "two")]
+    add(root, [str(write_jsonl(tmp_path / "copies.jsonl", copies))], load)
+    assert [article.id for article in Engine.open(root, load).latest(2)] == ["one", "strike"]
+
+
+def test_an_article_says_which_passages_match_and_which_sentence_answers(large):
+    view = large.article("a3", "museum story3 part1")
+    assert view.best in view.matching
+    assert list(view.matching) == sorted(view.matching, key=lambda passage: passage.start)
+    start, end = view.best_sentence
+    assert view.best.start <= start < end <= view.best.end
+    assert large.article("a3").matching == ()
+
+
+def test_an_engine_closes_itself(root, load):
+    with Engine.open(root, load) as engine:
+        assert engine.search("ferry").hits
+
+
+@pytest.mark.parametrize("query", ["museum", "court report", "story3 part1", "railway school council hospital"])
+def test_a_total_is_called_exact_only_if_it_is(large, query):
+    result, matches = large.search(query), sum(1 for _ in large.matches(query).hits)
+    assert result.total == matches if result.total_is_exact else result.total <= matches

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
 from index.generation import (
     FORMAT,
     Layout,
+    being_written,
     go_live,
     live_generation,
     load_manifest,
@@ -210,3 +212,17 @@ def test_another_process_keeps_the_lock_until_it_ends(tmp_path: Path, end: str) 
         other.communicate()
     with writer_lock(tmp_path):
         assert str(os.getpid()) in (tmp_path / "LOCK.holder").read_text("utf-8")
+
+
+def test_who_writes_can_be_seen_without_getting_in_the_way(tmp_path: Path) -> None:
+    assert not being_written(tmp_path)
+    with writer_lock(tmp_path):
+        assert being_written(tmp_path)
+    assert not being_written(tmp_path)
+
+
+@pytest.mark.parametrize("holder", ["", "process 0 on here\n", "process 99999999999999999999 on {host}\n", "\udcff"])
+def test_a_holder_that_is_gone_or_unreadable_does_not_write(tmp_path: Path, holder: str) -> None:
+    text = holder.replace("{host}", socket.gethostname())
+    (tmp_path / "LOCK.holder").write_text(text, "utf-8", errors="surrogateescape")
+    assert not being_written(tmp_path)
