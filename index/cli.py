@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from index.configuration import configured
 from index.errors import DatelineError, UsageError
 
 if TYPE_CHECKING:
@@ -227,16 +228,16 @@ def export(output: Any, root: Path) -> None:
 COMMANDS: tuple[click.Command, ...] = (rebuild, add, remove, stats, check, export)
 
 
-def command_line(commands: Sequence[click.Command]) -> click.Group:
-    """The `dateline` command with these subcommands."""
+def command_line(commands: Sequence[click.Command], *, whole: bool = True) -> click.Group:
+    """The `dateline` command with these subcommands; whether they are all that it has."""
     group = click.Group("dateline", commands=list(commands), help="Semantic search over a news corpus.")
-    return click.version_option(package_name="dateline", prog_name="dateline")(group)
+    return click.version_option(package_name="dateline", prog_name="dateline")(configured(group, whole=whole))
 
 
-def run_command_line(commands: Sequence[click.Command]) -> None:
+def run_command_line(commands: Sequence[click.Command], *, whole: bool = True) -> None:
     """Runs the command line and exits: 0 done, 1 failed, 2 bad usage; errors are one line on stderr."""
     try:
-        status = command_line(commands).main(standalone_mode=False)
+        status = command_line(commands, whole=whole).main(standalone_mode=False)
         _flush()
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -274,7 +275,7 @@ def counted(number: int, noun: str) -> str:
 
 def main() -> None:
     """Runs the commands of this room."""
-    run_command_line(COMMANDS)
+    run_command_line(COMMANDS, whole=False)
 
 
 def _fail(message: str, status: int) -> None:

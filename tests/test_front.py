@@ -4,13 +4,17 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sample import write_jsonl
 from werkzeug.test import Client
 
+from index.article import SetAside
 from index.build import add
+from index.catalog import Catalog
+from index.generation import live_generation, writer_lock
 from search.engine import Engine
 from web.admission import Admission
 from web.answers import Answer, AnswerCache, question_of
@@ -141,6 +145,66 @@ def test_pages_are_kept_too(client):
     found = client.get("/?sort=newest&q=ferry&source=")
     assert found.headers["X-Cache"] == "hit"
     assert found.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=ferry", "/article/ferry", "/api/v1/suggest?q=ha", "/feed.atom?q=ferry"])
+def test_all_that_depends_on_the_corpus_alone_has_a_name(client, path):
+    first, second = client.get(path), client.get(path)
+    assert first.status_code == 200
+    assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
+    assert first.data == second.data
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    tag = first.headers["ETag"]
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    head = client.head(path)
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", tag)
+    assert head.headers["Content-Length"] == first.headers["Content-Length"]
+    assert client.head(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_what_names_its_own_address_is_kept_for_that_address(client):
+    first = client.get("/feed.atom?q=ferry", headers={"Host": "one.example.org"})
+    other = client.get("/feed.atom?q=ferry", headers={"Host": "two.example.org"})
+    assert other.headers["X-Cache"] == "miss"
+    assert b"one.example.org" in first.data
+    assert b"one.example.org" not in other.data
+
+
+def test_a_page_is_another_while_the_index_is_written(client, root):
+    tag = client.get("/?q=ferry").headers["ETag"]
+    with writer_lock(root):
+        found = client.get("/?q=ferry", headers={"If-None-Match": tag})
+        assert (found.status_code, found.headers["X-Cache"]) == (200, "miss")
+        assert client.get("/?q=ferry").headers["X-Cache"] == "hit"
+    assert client.get("/?q=ferry", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_figures_are_named_by_what_they_say(client, root):
+    first = client.get("/api/v1/stats")
+    assert "X-Cache" not in first.headers
+    tag = first.headers["ETag"]
+    assert client.get("/api/v1/stats", headers={"If-None-Match": tag}).status_code == 304
+    with closing(Catalog.open(live_generation(root).catalog)) as catalog:  # no change of what can be found
+        catalog.journal.write(set_aside=[SetAside("x.html", "empty", "x.html")])
+    again = client.get("/api/v1/stats", headers={"If-None-Match": tag})
+    assert (again.status_code, again.json["set_aside"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/robots.txt", "/static/style.css", "/api/openapi.json", "/metrics", "/export.csv?q=ferry", "/no"],
+)
+def test_whoever_asks_for_the_head_gets_no_body(client, path):
+    with client.get(path) as whole, client.head(path) as head:
+        assert (head.status_code, head.data) == (whole.status_code, b"")
+        assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
+def test_an_export_waits_for_no_search_and_none_for_it(client):
+    with client.get("/export.jsonl?q=ferry") as export:
+        assert client.get("/api/v1/search?q=ferry").status_code == 200
+        assert "X-Cache" not in export.headers
+        assert len(export.data.splitlines()) >= 1
 
 
 @pytest.mark.parametrize(

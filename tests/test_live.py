@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, encoder: FakeEncoder) -> list[str | N
     """Without the real model and without waiting; the models that were loaded."""
     loaded: list[str | None] = []
 
-    def load(name: str | None, *, beside: Path) -> FakeEncoder:
+    def load(name: str | None, *, kind: str, beside: Path) -> FakeEncoder:
         loaded.append(name)
         return encoder
 

@@ -1,4 +1,4 @@
-"""Answers to requests as values, and a cache of those that were given lately.
+"""Answers to requests as values, the questions behind requests, and a cache of answers that were given lately.
 
 An answer belongs to one state of the corpus, one day and one question. Its name is made of these three, so that
 nothing stale can be found: after any change of the index, and after midnight, every question has a new name.
@@ -9,6 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 SEARCH_PATH = "/api/v1/search"
-# Addresses besides the search itself whose answers depend on nothing but the corpus, the day and the question.
-_LASTING = ("/article/", "/api/v1/articles/")
 
 Headers = tuple[tuple[str, str], ...]
 Pairs = Sequence[tuple[str, str]]
@@ -66,29 +65,36 @@ class Question:
     text: str
     search: SearchParameters | None = None
 
-    def named(self, generation: str, day: str, salt: str) -> str:
-        """The name of the answer on one state of the corpus and one day; `salt` tells servers and settings apart."""
-        parts = json.dumps([salt, generation, day, self.text])
+    def named(self, *circumstances: str) -> str:
+        """The name of the answer in these circumstances: the state of the corpus, the day, who serves in what way."""
+        parts = json.dumps([*circumstances, self.text])
         return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def question_of(method: str, path: str, query_string: str, body: bytes | None) -> Question | None:
-    """The question behind a request; None if its answer is not worth keeping, or is an error.
+    """The question behind a request; None if its answer is an error, or it is not the kind that has one.
 
     The parameters of a search may come in any order, as a query string or as JSON, defaults said or unsaid.
     """
     if method == "POST":
         return _search_posted(body) if path == SEARCH_PATH and body is not None else None
-    if method != "GET":
+    if method not in ("GET", "HEAD"):
         return None
+    return (_asked_lately if len(query_string) <= _SHORT else _asked)(path, query_string)
+
+
+def _asked(path: str, query_string: str) -> Question | None:
     pairs = sorted(parse_qsl(query_string, keep_blank_values=True, errors="surrogateescape"), key=_name)
     if path == SEARCH_PATH:
         return _search(_by_name(pairs))
     if path == "/":
         return _search_page([(name, value) for name, value in pairs if value.strip()])
-    if path.startswith(_LASTING):
-        return Question(json.dumps([path, pairs]))
-    return None
+    return Question(json.dumps([path, pairs]))
+
+
+# What is asked again is mostly asked in the same way: then it need not be read again. Long ones would fill memory.
+_SHORT = 500
+_asked_lately = lru_cache(maxsize=2048)(_asked)
 
 
 def _search(asked: dict[str, Any]) -> Question | None:

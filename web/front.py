@@ -1,38 +1,53 @@
-"""What stands before the application on a server: the cache of answers and the bounded queue.
+"""What stands before the application on a server: the way of a request, step by step.
 
-A question that was answered on this state of the corpus is answered again from memory, without waiting. All others
-wait their turn. Health checks, style sheets and descriptions pass by both.
-
-`took_ms` in an answer from memory is what the search took when it was made; `X-Cache: hit` and `Age` say so.
+It gets an id, and has to call the server by its name, show a key where one is needed and not ask too often. A
+question that was asked before is then answered from memory; all others wait their turn. Health checks, style sheets
+and descriptions pass by both, exports are sent while they are made. In the end the request is counted and logged.
 """
 
-import time
-from collections.abc import Callable, Iterable
-from datetime import date
-from io import BytesIO
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from index.generation import being_written
 from search.query import SearchRequest
-from web import problems
+from web import metrics
 from web.admission import Admission
-from web.answers import SEARCH_PATH, Answer, AnswerCache, Question, answer_of, names_in, question_of
+from web.answers import Answer, answer_of
+from web.delivery import encoding_for
+from web.logs import log_visit
+from web.memory import Memory
+from web.refusals import Refusals
+from web.streams import Sending, Streams
+from web.visits import Step, Stream, Visit, visit_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_COSTLY = ("/api/v1/", "/article/")
-# The application refuses longer bodies itself.
-_LONGEST_BODY = 64 * 1024
+log = logging.getLogger(__name__)
+
+# What costs nothing, or has to be told however much there is to do.
+_AT_ONCE = frozenset(
+    (
+        "/healthz", "/readyz", "/metrics", "/robots.txt", "/favicon.ico", "/opensearch.xml", "/api/openapi.json",
+        "/api/docs",
+    )
+)  # fmt: skip
+_FILES = "/static/"
+_STREAMED = "/export."
 _BUSY = "The server has more to do than it can. Try again in a moment."
+_BROKEN = "Something went wrong on the server; its log says what."
 
 
 class Front:
     """The application of one worker, as its web server sees it.
 
     `generation` names the state of the corpus that is searched now, None while there is none; `remember` is told
-    each new search; `salt` is random for each start of the server and the same for all its workers.
+    each new search; `steps` make what a request has to pass first, in order; `salt` is random for each start of the
+    server and the same for all its workers.
     """
 
     def __init__(
@@ -46,75 +61,64 @@ class Front:
         cache_bytes: int,
         salt: str = "",
         remember: Callable[[SearchRequest], None] | None = None,
+        steps: Callable[[Refusals], Sequence[Step]] = lambda refuse: (),
+        log_queries: bool = False,
     ) -> None:
         self._app = app
-        self._generation = generation
-        self._salt = salt
-        self._remember = remember
-        self._cache = AnswerCache(cache_bytes)
-        self._cached = cache_bytes > 0
-        self._latest: str | None = None
-        page, shape = refusal(app, "/"), refusal(app, SEARCH_PATH)
-        self._admission = Admission(
-            lambda environ: answer_of(app.wsgi_app, environ),
-            lambda environ: shape if environ["PATH_INFO"].startswith("/api/") else page,
-            threads=threads, queue=queue, patience=patience,
+        self._refuse = Refusals(app)
+        self._steps = steps(self._refuse)
+        self._route = metrics.route_finder(app)
+        self._log_queries = log_queries
+        self._streams = Streams(app.wsgi_app, self._refuse)
+        admission: Admission[Visit] = Admission(
+            self._ask, self._busy, threads=threads, queue=queue, patience=patience, watch=_watch
+        )
+        self._memory = Memory(
+            admission, generation, cache_bytes=cache_bytes, salt=salt, remember=remember,
+            written=lambda: being_written(app.config["INDEX"]),
         )  # fmt: skip
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answers one request."""
-        path = environ["PATH_INFO"]
-        if path != "/" and not path.startswith(_COSTLY):
-            return self._app.wsgi_app(environ, start_response)
-        answer = self._answer(environ)
-        start_response(answer.status, list(answer.headers))
-        return [answer.body]
+        visit = visit_of(environ)
+        try:
+            answer = self._answer(visit)
+        except Exception:
+            log.exception("the server itself failed at a request", extra={"request_id": visit.id})
+            answer = self._refuse(visit, 500, "internal_error", _BROKEN)
+        start_response(answer.status, [*answer.headers, *visit.headers])
+        status = answer.status[:3]
+        if isinstance(answer, Stream):
+            return Sending(answer.parts, lambda size: self._end(visit, status, size))
+        body = b"" if visit.method == "HEAD" else answer.body
+        self._end(visit, status, len(body))
+        return [body]
 
-    def _answer(self, environ: "WSGIEnvironment") -> Answer:
-        generation = self._generation() if self._cached else None
-        question = _question(environ) if generation else None
-        if generation is None or question is None:
-            return self._admission(environ)
-        if generation != self._latest:  # nothing in the cache will be asked for again
-            self._latest = generation
-            self._cache.clear()
-        name = question.named(generation, date.today().isoformat(), self._salt)
-        is_get = environ["REQUEST_METHOD"] == "GET"
-        tag = (("ETag", f'W/"{name}"'), ("Cache-Control", "private, no-cache")) if is_get else ()
-        if is_get and name in names_in(environ.get("HTTP_IF_NONE_MATCH", "")):
-            return Answer("304 Not Modified", tag, b"")
-        if found := self._cache.get(name):
-            answer, moment = found
-            return answer.headed(*tag, ("Age", str(int(time.monotonic() - moment))), ("X-Cache", "hit"))
-        answer = self._admission(environ)
-        if not answer.status.startswith("200") or self._generation() != generation:
-            return answer  # an error, or an answer of another state than its name says
-        self._cache.put(name, answer, time.monotonic())
-        self._tell(question)
-        return answer.headed(*tag, ("X-Cache", "miss"))
+    def _answer(self, visit: Visit) -> Answer | Stream:
+        for step in self._steps:
+            if answer := step(visit):
+                return answer
+        if visit.path.startswith(_STREAMED):
+            return self._streams(visit)
+        if visit.path in _AT_ONCE or visit.path.startswith(_FILES):
+            return self._ask(visit)
+        environ = visit.environ
+        environ["HTTP_ACCEPT_ENCODING"] = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        if visit.method == "HEAD":  # the same answer, of which the body is not sent
+            environ["REQUEST_METHOD"] = "GET"
+        return self._memory(visit)
 
-    def _tell(self, question: Question) -> None:
-        if self._remember and question.search:
-            self._remember(question.search.request())
+    def _ask(self, visit: Visit) -> Answer:
+        return answer_of(self._app.wsgi_app, visit.environ)
 
+    def _busy(self, visit: Visit) -> Answer:
+        return self._refuse(visit, 503, "overloaded", _BUSY)
 
-def refusal(app: Flask, path: str) -> Answer:
-    """What a request for `path` is answered when there is no room: made once, so that it costs nothing."""
-    with app.test_request_context(path):
-        response = app.process_response(problems.answer(503, "overloaded", _BUSY))
-        response.headers["Cache-Control"] = "no-store"
-        return Answer(response.status, tuple(response.headers.to_wsgi_list()), response.get_data())
+    def _end(self, visit: Visit, status: str, size: int) -> None:
+        metrics.answered(visit, self._route(visit.path), status, perf_counter() - visit.began)
+        log_visit(visit, int(status), size, queries=self._log_queries)
 
 
-def _question(environ: "WSGIEnvironment") -> Question | None:
-    """The question of a request; a body is read, and left to be read again."""
-    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    body = None
-    if method == "POST":
-        length = environ.get("CONTENT_LENGTH", "")
-        is_json = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == "application/json"
-        if path != SEARCH_PATH or not is_json or not length.isdecimal() or int(length) > _LONGEST_BODY:
-            return None
-        body = environ["wsgi.input"].read(int(length))
-        environ["wsgi.input"] = BytesIO(body)
-    return question_of(method, path, environ.get("QUERY_STRING", ""), body)
+def _watch(running: int, waiting: int) -> None:
+    metrics.RUNNING.set(running)
+    metrics.WAITING.set(waiting)

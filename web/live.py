@@ -4,12 +4,15 @@ import logging
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from index.encoder import Encoder, load_encoder
+from index.encoder import Encoder, EncoderKind, load_encoder
 from index.errors import DatelineError, ModelError, QueryError
 from index.generation import carried_encoder, live_generation
 from search.engine import Engine
+from search.hits import SearchResult
 from search.query import SearchRequest
 from search.rerank import Reranker
 
@@ -33,17 +36,42 @@ class NotReady(DatelineError):
     """The index is not open yet, or cannot be opened; the message says which."""
 
 
+class WatchedEngine(Engine):
+    """An engine that tells of every search what came of it, once somebody asks to be told."""
+
+    watch: Callable[[SearchResult], None] | None = None
+
+    def search(self, query: str | SearchRequest, **options: Any) -> SearchResult:
+        """Searches, and tells."""
+        result = super().search(query, **options)
+        if self.watch:
+            self.watch(result)
+        return result
+
+
 class LiveEngine:
     """Opens the index at `root` in the background and follows its changes until stopped.
 
     A new state is opened and warmed up beside the one that answers; then one assignment switches, so searches wait
     for nothing and each sees one state. `rerank` names the cross-encoder that orders the first results, if there is
-    to be one.
+    to be one, and `encoder` says how the model is run. `watch` is told of every search, `failed` of every try to open
+    the index that failed.
     """
 
-    def __init__(self, root: Path, rerank: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        rerank: str | None = None,
+        encoder: EncoderKind = "auto",
+        *,
+        watch: Callable[[SearchResult], None] | None = None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._root = root
         self._rerank = rerank
+        self._kind = encoder
+        self._watch = watch
+        self._failed = failed
         self._engine: Engine | None = None
         self._seen: State | None = None
         self._encoders: dict[str | None, Encoder] = {}
@@ -90,6 +118,7 @@ class LiveEngine:
             return False
         engine = self._open()
         self._warm_up(engine)
+        engine.watch = self._watch
         before, self._engine, self._seen = self._engine, engine, state
         # The store is closed when nobody holds the engine any more: its last search is done.
         weakref.finalize(engine, engine.store.close)
@@ -106,33 +135,35 @@ class LiveEngine:
                     log.info("serving generation %s", self.generation())
                 pause = _LOOK_EVERY_SECONDS
             except DatelineError as error:
+                self._failed()
                 self._tell(str(error))
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             except Exception:  # the server answers from what it has; the next look may succeed
+                self._failed()
                 log.exception("the index at %s could not be opened", self._root)
                 self._tell("The index could not be opened; the server's log says why.")
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             self._tried.set()
             self._stop.wait(pause)
 
-    def _open(self) -> Engine:
+    def _open(self) -> WatchedEngine:
         if self._rerank and self._reranker is None:
             self._reranker = Reranker.load(self._rerank)
         known = bool(self._encoders)
         try:
-            return Engine.open(self._root, self._load, self._reranker)
+            return WatchedEngine.open(self._root, self._load, self._reranker)
         except ModelError:
             if not known:
                 raise
             self._encoders.clear()  # another model may have the same name by now
-            return Engine.open(self._root, self._load, self._reranker)
+            return WatchedEngine.open(self._root, self._load, self._reranker)
 
     def _load(self, name: str | None) -> Encoder:
         if name not in self._encoders:
-            self._encoders[name] = load_encoder(name, beside=carried_encoder(self._root))
+            self._encoders[name] = load_encoder(name, kind=self._kind, beside=carried_encoder(self._root))
         return self._encoders[name]
 
-    def _warm_up(self, engine: Engine) -> None:
+    def _warm_up(self, engine: WatchedEngine) -> None:
         """Runs a few searches, so that files are mapped and read before anybody waits for it."""
         for request in list(self._recent) or [_FIRST_QUERY]:
             try:

@@ -13,10 +13,15 @@ from web.live import NotReady
 log = logging.getLogger(__name__)
 
 _CODES = {
-    400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json",
+    400: "bad_request", 401: "key_missing", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    413: "too_large", 415: "not_json",
     422: "invalid_body", 429: "too_many_requests", 500: "internal_error", 503: "not_ready",
 }  # fmt: skip
 _RETRY_SECONDS = "2"
+# What programs ask for: they want to read an error, not see it.
+_FOR_PROGRAMS = (
+    "/api/", "/healthz", "/readyz", "/metrics", "/export.", "/feed.atom", "/opensearch.xml", "/oembed", "/suggest.json"
+)  # fmt: skip
 
 
 def register(app: Flask) -> None:
@@ -30,8 +35,8 @@ def register(app: Flask) -> None:
 
 
 def answer(status: int, code: str, message: str, field: str | None = None) -> Response:
-    """An error response: JSON under /api and for health checks, a page elsewhere."""
-    if _wants_json():
+    """An error response: JSON for programs, a page for people."""
+    if for_programs(request.path):
         detail: dict[str, Any] = {"code": code, "message": message}
         if field:
             detail["field"] = field
@@ -55,8 +60,9 @@ def validation_message(error: ValidationError) -> tuple[str, str]:
     return f"'{field}': {first['msg']}.", field
 
 
-def _wants_json() -> bool:
-    return request.path.startswith(("/api/", "/healthz", "/readyz"))
+def for_programs(path: str) -> bool:
+    """Whether an address is one that programs ask for."""
+    return path.startswith(_FOR_PROGRAMS)
 
 
 def _query_error(error: QueryError) -> Response:

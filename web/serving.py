@@ -1,33 +1,38 @@
 """Running the application on a production server. The one module that knows granian."""
 
 import gc
-import json
-import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from index.errors import DatelineError
+from web.keys import load_keys
+from web.settings import ServeSettings, cores
 
 if TYPE_CHECKING:
-    from web.front import Front
+    from _typeshed.wsgi import WSGIApplication
 
-_SETTINGS = "DATELINE_SERVING"
-# Beyond this, processes share memory bandwidth more than they share work.
-_MOST_WORKERS = 4
+    from web.refusals import Refusals
+    from web.visits import Step
+
 # A request may wait as long as people do for a page that they still want.
 _PATIENCE_SECONDS = 2.0
-# Threads that are never held by a waiting search: health checks, style sheets, answers from memory and refusals.
-_SPARE_THREADS = 8
+# Threads that are never held by a waiting search: health checks, style sheets, answers from memory, refusals, and a
+# few exports.
+_SPARE_THREADS = 10
 # Open connections that a worker accepts; idle ones cost little, and a health check needs one too.
 _CONNECTIONS = 512
 # A search gives up the interpreter many times, to FAISS, tantivy and SQLite, and has to get it back each time. While
@@ -40,44 +45,23 @@ _STOP_SECONDS = 10
 _PARENT_LOOK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ServeSettings:
-    """How to serve an index. `threads` searches run at once in each worker and `queue` wait.
-
-    `cache_mb` bounds the answers that each worker keeps, 0 keeps none; `salt` is made when the server starts.
-    """
-
-    root: Path
-    rerank: str | None = None
-    workers: int | None = None
-    threads: int = 1
-    queue: int = 64
-    cache_mb: int = 16
-    salt: str = ""
-
-    @property
-    def processes(self) -> int:
-        """How many workers: one a core up to a few; a cross-encoder fills memory, so it is loaded once."""
-        return self.workers or (1 if self.rerank else min(cores(), _MOST_WORKERS))
+def serve(settings: ServeSettings) -> None:
+    """Serves an index until stopped. Raises DatelineError when the address cannot be used, or a key is missing."""
+    _check_keys(settings)
+    _check_address(settings)
+    with _shared_folder() as shared:
+        _serve(replace(settings, salt=secrets.token_hex(8), shared=shared))
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def serve(settings: ServeSettings, host: str, port: int) -> None:
-    """Serves an index until stopped. Raises DatelineError when the address cannot be used."""
+def _serve(settings: ServeSettings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces, Loops
 
-    _check_address(host, port)
-    told = asdict(settings) | {"root": str(settings.root.absolute()), "salt": secrets.token_hex(8)}
-    os.environ[_SETTINGS] = json.dumps(told)
+    settings.tell()
     # Libraries that calculate on several cores at once: together the workers should not use more than there are.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // settings.processes)))
     server = Granian(
-        "web.serving:application", address=host, port=port, interface=Interfaces.WSGI, factory=True,
+        "web.serving:application", address=settings.host, port=settings.port, interface=Interfaces.WSGI, factory=True,
         workers=settings.processes, respawn_failed_workers=True, workers_kill_timeout=_STOP_SECONDS,
         blocking_threads=settings.threads + settings.queue + _SPARE_THREADS, backpressure=_CONNECTIONS,
         http=HTTPModes.http1, loop=Loops.asyncio, websockets=False, log_enabled=False,
@@ -85,27 +69,73 @@ def serve(settings: ServeSettings, host: str, port: int) -> None:
     _import_once()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_die_when_told)
-    click.echo(f"Dateline is at http://{host}:{port} (stop with Ctrl-C)", err=True)
+    click.echo(f"Dateline is at {settings.address} (stop with Ctrl-C)", err=True)
     server.serve()
 
 
-def application() -> "Front":
-    """The application of one worker process, as $DATELINE_SERVING says."""
+def application() -> "WSGIApplication":
+    """The application of one worker process, as its parent has told."""
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from web import logs, metrics
     from web.app import create_app
     from web.front import Front
     from web.live import LiveEngine
 
-    told = json.loads(os.environ[_SETTINGS])
-    settings = ServeSettings(**told | {"root": Path(told["root"])})
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = ServeSettings.told()
+    logs.configure(settings.log_format, queries=settings.log_queries)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _end_with_parent()
-    live = LiveEngine(settings.root, settings.rerank).start(wait=_OPEN_SECONDS)
-    return Front(
+    _end_with_parent(settings.shared)
+    live = LiveEngine(
+        settings.root, settings.rerank, settings.encoder, watch=metrics.searched, failed=metrics.OPEN_FAILURES.inc
+    ).start(wait=_OPEN_SECONDS)
+    front = Front(
         create_app(live.engine, settings.root), live.generation, remember=live.remember,
         threads=settings.threads, queue=settings.queue, patience=_PATIENCE_SECONDS,
-        cache_bytes=settings.cache_mb << 20, salt=settings.salt,
+        cache_bytes=settings.cache_mb << 20, salt=settings.salt, steps=lambda refuse: steps(settings, refuse),
+        log_queries=settings.log_queries,
     )  # fmt: skip
+    proxies = settings.behind_proxies
+    return ProxyFix(front, x_for=proxies, x_proto=proxies, x_host=proxies) if proxies else front
+
+
+def steps(settings: ServeSettings, refuse: "Refusals") -> "list[Step]":
+    """What a request has to pass, in order."""
+    from web.access import Access
+    from web.cors import Cors
+    from web.hosts import Hosts
+    from web.keys import KeyRing
+    from web.rates import Limit, Rates
+
+    found: list[Step] = []
+    if settings.is_local or settings.hosts:
+        found.append(Hosts(settings.hosts, refuse))
+    if settings.cors_origins:
+        found.append(Cors(settings.cors_origins))
+    found.append(Access(KeyRing(settings.keys), refuse, needed=settings.needs_keys))
+    if settings.shared:
+        rates = Rates(settings.shared / _RATES, settings.salt)
+        found.append(Limit(rates, settings.requests_a_minute, refuse))
+    return found
+
+
+_RATES = "rates"
+
+
+@contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """A folder of this server's own, through which its workers share what they count."""
+    folder = Path(tempfile.mkdtemp(prefix="dateline-"))
+    try:
+        counts = folder / "metrics"
+        counts.mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counts)  # before anything imports web.metrics, which looks then
+        from web.rates import Rates
+
+        Rates.prepare(folder / _RATES)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_once() -> None:
@@ -113,7 +143,7 @@ def _import_once() -> None:
 
     Nothing is opened and no model is loaded, because threads and locks of libraries do not survive a fork.
     """
-    from web import app, front, live  # noqa: F401
+    from web import access, app, cors, front, hosts, live, logs, rates  # noqa: F401
 
     gc.collect()
     gc.freeze()  # so that collecting in a worker does not write to, and so copy, what is shared
@@ -125,24 +155,40 @@ def _die_when_told() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _end_with_parent() -> None:
-    """Stops this worker when the process that looks after it is gone, killed perhaps: nobody else would stop it."""
+def _end_with_parent(shared: Path | None) -> None:
+    """Stops this worker when the process that looks after it is gone, killed perhaps: nobody else would stop it.
+
+    Nor would anybody remove the folder that the workers share.
+    """
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_PARENT_LOOK_SECONDS)
+        if shared:
+            shutil.rmtree(shared, ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _check_address(host: str, port: int) -> None:
+def _check_keys(settings: ServeSettings) -> None:
+    """A server that nobody may ask is a mistake, and so is one that anybody may without its owner's saying so."""
+    if settings.needs_keys and not load_keys(settings.keys):
+        raise DatelineError(
+            f"Whoever asks {settings.host} has to show an API key, and {settings.keys} has none. Make one with:"
+            f" dateline keys add NAME --keys-file {settings.keys} (or serve everybody with --access open)"
+        )
+
+
+def _check_address(settings: ServeSettings) -> None:
     """The server would only log that it cannot listen; a person wants to be told."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+            probe.bind((settings.host, settings.port))
     except OSError as error:
-        raise DatelineError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port.") from error
+        raise DatelineError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
+        ) from error

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -29,14 +30,28 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 closed by stop
         self.process = subprocess.Popen(
             [sys.executable, "-m", "web", "serve", "--index", str(root), "--port", str(self.port), *options],
-            cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=self.log, text=True,
         )  # fmt: skip
 
-    def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+    def get(self, path, **headers):
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             return answer.status, answer.read().decode()
+
+    def status(self, path, **headers):
+        try:
+            return self.get(path, **headers)[0]
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    def logged(self):
+        """The lines of the log so far."""
+        self.log.seek(0)
+        return self.log.read().splitlines()
 
     def wait(self, condition):
         """The first true value of `condition`, called again and again."""
@@ -56,9 +71,10 @@ class Server:
         return sorted(int(child) for task in tasks for child in task.read_text().split())
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-        self.process.stderr.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(20)
+        self.log.close()
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +194,7 @@ def pair(tmp_path):
     running = Server(tmp_path / "none", "--workers", "2")
     running.wait(lambda: len(running.workers()) == 2 and running.get("/healthz")[0] == 200)
     yield running
-    if running.process.poll() is None:
-        running.stop()
-    else:
-        running.process.stderr.close()
+    running.stop()
 
 
 def alive(process):

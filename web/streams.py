@@ -1,0 +1,78 @@
+"""Answers that are sent while they are made: exports, which have no end that would fit into memory."""
+
+from collections.abc import Callable, Iterable, Iterator
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+
+from web.answers import Answer, Headers
+from web.refusals import Refusals
+from web.visits import Stream, Visit
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+# Each reads the index for as long as its client listens; more would make searches wait.
+_AT_ONCE = 2
+_RETRY_SECONDS = "10"
+_BUSY = "As many exports as the server makes at once are under way. Try again when one has ended."
+
+
+class Sending:
+    """The parts of a body on their way; `ended` is told once, when nothing more is sent, how many bytes went."""
+
+    def __init__(self, parts: Iterable[bytes], ended: Callable[[int], None]) -> None:
+        self._parts = parts
+        self._rest = iter(parts)
+        self._ended: Callable[[int], None] | None = ended
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._rest)
+        except BaseException:
+            self.close()
+            raise
+        self._bytes += len(part)
+        return part
+
+    def close(self) -> None:
+        """Ends the sending; a client that has gone ends it in the middle."""
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return
+        try:
+            close = getattr(self._parts, "close", None)
+            if close:
+                close()
+        finally:
+            ended(self._bytes)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Streams:
+    """Lets `app` stream a few answers at once, on the threads of their connections."""
+
+    def __init__(self, app: "WSGIApplication", refuse: Refusals, at_once: int = _AT_ONCE) -> None:
+        self._app, self._refuse = app, refuse
+        self._room = BoundedSemaphore(at_once)
+
+    def __call__(self, visit: Visit) -> Answer | Stream:
+        """The answer to a request, or the refusal."""
+        if not self._room.acquire(blocking=False):
+            return self._refuse(visit, 503, "overloaded", _BUSY, ("Retry-After", _RETRY_SECONDS))
+        try:
+            began: list[tuple[str, Headers]] = []
+
+            def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+                began.append((status, tuple(headers)))
+
+            parts = self._app(visit.environ, start)
+            return Stream(*began[-1], Sending(parts, lambda _: self._room.release()))
+        except BaseException:
+            self._room.release()
+            raise
