@@ -1,14 +1,29 @@
-"""The JSON API: views that parse, call and answer."""
+"""The JSON API: views that parse, call and answer. What they answer is checked as strictly as what they are asked."""
 
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
+from index.errors import QueryError
 from index.stats import index_stats
-from search.hits import ArticleView
-from search.results import article_summary, copy_json, result_json, similar_json
+from search.excerpts import portion
+from search.results import article_json, result_json, similar_json, suggestion_json
 from web.openapi import openapi_document
-from web.schemas import SearchParameters, SimilarParameters
+from web.portions import search_portion
+from web.schemas import (
+    ArticleParameters,
+    ArticleResponse,
+    SearchParameters,
+    SearchResponse,
+    SimilarParameters,
+    SimilarResponse,
+    StatsResponse,
+    Status,
+    SuggestParameters,
+    SuggestResponse,
+)
 
 api = Blueprint("api", __name__)
 
@@ -27,7 +42,12 @@ def search() -> Response:
 @api.post("/api/v1/search")
 def search_posted() -> Response:
     """Ranked passages, with the parameters as a JSON object."""
-    asked = request.get_json()
+    if not request.is_json:
+        abort(415, "The body should be JSON. Send it with Content-Type: application/json.")
+    try:
+        asked = from_json(request.get_data())  # refuses what is nested too deeply, and half characters
+    except ValueError as error:
+        abort(400, f"The body cannot be read as JSON: {error}.")
     if not isinstance(asked, dict):
         abort(422, "The body should be a JSON object with the parameters of the search.")
     return _search(asked)
@@ -35,11 +55,16 @@ def search_posted() -> Response:
 
 @api.get("/api/v1/articles/<path:id>")
 def article(id: str) -> Response:
-    """A whole article with its passages."""
-    view = current_app.extensions["engine"]().article(id)
+    """A whole article with its passages, or a portion of it."""
+    asked = ArticleParameters.model_validate(request.args.to_dict())
+    view = current_app.extensions["engine"]().article(id, asked.q)
     if view is None:
         abort(404, f"No article has the id '{id}'.")
-    return jsonify(_article_json(view))
+    length = len(view.article.text)
+    if asked.offset > length:
+        raise QueryError(f"'offset' lies beyond the text, which has {length:,} characters.", "offset")
+    window = portion(view.article.text, asked.offset, asked.max_chars or length)
+    return _answer(ArticleResponse, article_json(view, window))
 
 
 @api.get("/api/v1/articles/<path:id>/similar")
@@ -49,14 +74,22 @@ def similar(id: str) -> Response:
     found = current_app.extensions["engine"]().similar(id, size)
     if found is None:
         abort(404, f"No article has the id '{id}'.")
-    return jsonify({"similar": [similar_json(one) for one in found]})
+    return _answer(SimilarResponse, {"similar": [similar_json(one) for one in found]})
+
+
+@api.get("/api/v1/suggest")
+def suggest() -> Response:
+    """Names and titles that go on as was typed."""
+    asked = SuggestParameters.model_validate(request.args.to_dict())
+    found = current_app.extensions["engine"]().suggest(asked.q, asked.size)
+    return _answer(SuggestResponse, {"suggestions": [suggestion_json(one) for one in found]})
 
 
 @api.get("/api/v1/stats")
 def stats() -> Response:
     """What is in the index."""
     current_app.extensions["engine"]()  # says so if it is not open yet
-    return jsonify(index_stats(current_app.config["INDEX"]))
+    return _answer(StatsResponse, index_stats(current_app.config["INDEX"]))
 
 
 @api.get("/api/openapi.json")
@@ -68,40 +101,34 @@ def openapi() -> Response:
 @api.get("/healthz")
 def healthz() -> Response:
     """The process is alive."""
-    return jsonify({"status": "ok"})
+    return _answer(Status, {"status": "ok"})
 
 
 @api.get("/readyz")
 def readyz() -> Response:
     """The index is open."""
     current_app.extensions["engine"]()
-    return jsonify({"status": "ok"})
+    return _answer(Status, {"status": "ok"})
 
 
 def _search(asked: dict[str, Any]) -> Response:
     parameters = SearchParameters.model_validate(asked)
-    found = result_json(current_app.extensions["engine"]().search(parameters.request()))
+    engine = current_app.extensions["engine"]()
+    result, cursor = search_portion(engine, parameters.request(), parameters.cursor, parameters.max_chars)
+    found = result_json(result, parameters.interval) | {"next_cursor": cursor}
     unknown = sorted(set(asked) - _parameter_names())
     found["interpreted"]["notes"] += [f"The parameter '{name}' is not known and was ignored." for name in unknown]
-    return jsonify(found)
+    return _answer(SearchResponse, found)
 
 
 def _parameter_names() -> set[str]:
     return {field.alias or name for name, field in SearchParameters.model_fields.items()}
 
 
-def _article_json(view: ArticleView) -> dict[str, Any]:
-    article = view.article
-    return {
-        **article_summary(article),
-        "updated": article.updated,
-        "section": article.section,
-        "summary": article.summary,
-        "text": article.text,
-        "extra": dict(article.extra),
-        "passages": [
-            {"id": f"{article.id}:{passage.start}-{passage.end}", "start": passage.start, "end": passage.end}
-            for passage in view.passages
-        ],
-        "duplicates": [copy_json(copy) for copy in view.copies],
-    }
+def _answer(shape: type[BaseModel], found: dict[str, Any]) -> Response:
+    """`found` as JSON, if it is what the API promises: a server error otherwise, never a wrong answer."""
+    try:
+        body = shape.model_validate(found).model_dump_json(by_alias=True, exclude_unset=True)
+    except ValidationError as error:
+        raise RuntimeError(f"what was found is no {shape.__name__}: {error}") from error
+    return Response(body, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""The shapes of the API: what comes in is validated by these models, and OpenAPI is made of them."""
+"""The shapes of the API: what comes in and what goes out is validated by these models, and OpenAPI is made of them."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,6 +6,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from index.filters import Filters
 from search.query import MAX_SIZE, Collapse, Fusion, Mode, SearchRequest, Sort
+from search.results import Interval
+from web.portions import MIN_CHARACTERS
 
 
 def _listed(value: Any) -> Any:
@@ -17,9 +19,11 @@ def _absent_if_blank(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(_listed)]
-Day = Annotated[
-    str | None, BeforeValidator(_absent_if_blank), Field(examples=["2025-08-20"], json_schema_extra={"format": "date"})
-]
+Date = Annotated[str, Field(examples=["2025-08-20"], json_schema_extra={"format": "date"})]
+Day = Annotated[Date | None, BeforeValidator(_absent_if_blank)]
+Characters = Annotated[Annotated[int, Field(ge=MIN_CHARACTERS)] | None, BeforeValidator(_absent_if_blank)]
+# More names than this in a list under a search box are not read.
+_MOST_SUGGESTED = 20
 
 
 class SearchParameters(BaseModel):
@@ -33,17 +37,26 @@ class SearchParameters(BaseModel):
         examples=["Canada peacekeeping logistics"],
     )
     size: int = Field(10, ge=1, le=MAX_SIZE, description="Results a page.")
-    page: int = Field(1, ge=1)
+    page: int = Field(1, ge=1, description="Counts from 1. A cursor takes its place.")
+    cursor: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
+        None, description="Go on after an answer to the same search: what it gave as next_cursor."
+    )
+    max_chars: Characters = Field(
+        None,
+        description="The most characters that the texts of all passages may have together; results that do not fit"
+        " follow after next_cursor.",
+    )
     first_day: Day = Field(None, alias="from", description="Published on this day or later.")
     last_day: Day = Field(None, alias="to", description="Published on this day or earlier.")
     source: Names = Field([], description="Only from these publishers.")
     exclude_source: Names = Field([], description="Not from these publishers.")
     author: Names = Field([], description="Only by these authors.")
     language: Names = Field([], description="Only in these languages (BCP 47); en finds en-CA.")
-    sort: Sort = "relevance"
+    sort: Sort = Field("relevance", description="By date, only articles that match are listed.")
     collapse: Collapse = Field("article", description="One result an article or a story, or every passage.")
     mode: Mode = Field("hybrid", description="Which legs search.")
     fusion: Fusion = Field("share", description="How hybrid search joins its legs.")
+    interval: Interval = Field("month", description="What the timeline counts by.")
     explain: bool = Field(False, description="Say what each score is made of.")
     as_of: Day = Field(None, description='The "now" of fresh news and of words such as "last week"; today if absent.')
     date_words: bool = Field(True, description='Read words such as "last week" as a period.')
@@ -77,8 +90,29 @@ class SimilarParameters(BaseModel):
     size: int = Field(10, ge=1, le=MAX_SIZE, description="Articles to list.")
 
 
+class ArticleParameters(BaseModel):
+    """What of an article is wanted."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    q: str = Field("", description="Say how well each passage answers this, and where its words stand.")
+    offset: int = Field(0, ge=0, description="Where in the text to begin.")
+    max_chars: Characters = Field(
+        None, description="The most characters of the text; the rest follows from next_offset on."
+    )
+
+
+class SuggestParameters(BaseModel):
+    """What has been typed so far."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    q: str = Field(description="The beginning of a name or title.", examples=["harb"])
+    size: int = Field(8, ge=1, le=_MOST_SUGGESTED, description="Suggestions to list.")
+
+
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
@@ -171,9 +205,9 @@ class Facets(_Shape):
 
 
 class TimelinePoint(_Shape):
-    """Matching articles of one month."""
+    """Matching articles of one day, month or year."""
 
-    date: str
+    date: str = Field(description="2025-08-20, 2025-08 or 2025, by the interval asked for.")
     count: int
 
 
@@ -190,6 +224,7 @@ class SearchResponse(_Shape):
     total_relation: Literal["eq", "gte"] = Field(description="Whether total is exact or a lower bound.")
     gate: float = Field(description="The score from which an article counts as matching.")
     results: list[Result]
+    next_cursor: str | None = Field(description="Asks for what follows; null after the last result.")
     facets: Facets
     timeline: list[TimelinePoint]
 
@@ -212,18 +247,39 @@ class ArticlePassage(_Shape):
     id: str
     start: int
     end: int
+    score: float | None = Field(None, description="How well it answers q; only with q.")
 
 
 class ArticleResponse(ArticleSummary):
-    """A whole article."""
+    """An article, or as much of its text as was asked for, with the passages that begin there."""
 
     updated: str | None
     section: str | None
     summary: str | None
+    length: int = Field(description="Characters of the whole text.")
+    offset: int = Field(description="Where in the whole text this text begins.")
+    next_offset: int | None = Field(description="Where the rest begins; null where there is none.")
     text: str
-    extra: dict[str, Any]
+    highlights: list[Offsets] | None = Field(
+        None, description="Where words of q stand, as offsets in the whole text; only with q."
+    )
+    extra: dict[str, Any] = Field(description="What the article came with besides.")
     passages: list[ArticlePassage]
     duplicates: list[Duplicate]
+
+
+class Suggestion(_Shape):
+    """A name or title of the corpus that goes on as was typed."""
+
+    text: str
+    kind: Literal["source", "author", "title"]
+    query: str = Field(description="What to search for when it is chosen.")
+
+
+class SuggestResponse(_Shape):
+    """Suggestions, names first."""
+
+    suggestions: list[Suggestion]
 
 
 class StatsResponse(_Shape):
