@@ -1,22 +1,29 @@
 """The Flask application."""
 
+import hashlib
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from flask import Flask, Response
-from markupsafe import Markup
 
 from search.engine import Engine
-from web import problems
+from web import delivery, problems
 from web.api import api
-from web.pages import pages, pieces
+from web.embeds import embeds
+from web.exports import exports
+from web.feeds import feeds
+from web.marking import pieces
+from web.metrics import metrics
+from web.moments import days, moment
+from web.pages import pages
 
 # A query as JSON is short; nothing else is ever sent here.
 _MAX_BODY_BYTES = 64 * 1024
 _HEADERS = {
-    # No script, no style in attributes, nothing from elsewhere: article text is other people's.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
+    # No script and no style in the page, nothing from elsewhere: article text is other people's.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -31,11 +38,15 @@ def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
     app.extensions["engine"] = engine
     app.jinja_env.filters["pieces"] = pieces
     app.jinja_env.filters["safe_link"] = _safe_link
-    app.jinja_env.filters["moment"] = _moment
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["days"] = days
+    app.jinja_env.globals["asset"] = partial(_asset, app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(api)
-    app.register_blueprint(pages)
+    app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    for blueprint in (api, pages, feeds, exports, embeds, metrics):
+        app.register_blueprint(blueprint)
     problems.register(app)
+    delivery.register(app)
     app.after_request(_with_headers)
     return app
 
@@ -51,15 +62,8 @@ def _safe_link(url: str | None) -> str | None:
     return url if url and url.lower().startswith(("http://", "https://")) else None
 
 
-def _moment(published: str | None) -> Markup | str:
-    """An ISO date or datetime for people: 20 August 2025, 15:07."""
-    from datetime import datetime
-
-    if not published:
-        return "undated"
-    try:
-        moment = datetime.fromisoformat(published)
-    except ValueError:
-        return published
-    day = f"{moment.day} {moment:%B} {moment.year}"
-    return day if len(published) <= len("2025-08-20") else f"{day}, {moment:%H:%M}"
+@cache
+def _asset(app: Flask, name: str) -> str:
+    """The address of a static file, another one whenever the file has changed: it may be kept forever."""
+    digest = hashlib.sha256((Path(app.static_folder or "") / name).read_bytes()).hexdigest()[:12]
+    return f"{app.static_url_path}/{name}?v={digest}"
