@@ -7,4 +7,4 @@ extras='[test]'
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-.venv/bin/python -m pytest
+.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile

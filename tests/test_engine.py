@@ -18,8 +18,8 @@ def engine(root, load):
     return Engine.open(root, load)
 
 
-@pytest.fixture
-def large(tmp_path, load):
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
     """120 articles over 4 sources and 60 days, several passages each."""
     records = [
         {
@@ -33,8 +33,9 @@ def large(tmp_path, load):
         }
         for number in range(120)
     ]
-    rebuild(tmp_path / "index", [str(write_jsonl(tmp_path / "large.jsonl", records))], load)
-    return Engine.open(tmp_path / "index", load)
+    folder, encoder = tmp_path_factory.mktemp("large"), FakeEncoder()
+    rebuild(folder / "index", [str(write_jsonl(folder / "large.jsonl", records))], lambda name: encoder)
+    return Engine.open(folder / "index", lambda name: encoder)
 
 
 def ids(result):

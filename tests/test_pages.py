@@ -1,4 +1,6 @@
+import html
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -81,6 +83,30 @@ def test_an_article_marks_the_passage_that_answers(client):
     assert "<mark>Wages</mark>" in shown
     assert "Results for" in shown
     assert 'class="match' not in page(client, "/article/strike")
+
+
+def test_an_article_can_be_read_whatever_was_asked(client):
+    assert "Ferry crews call off strike" in page(client, "/article/strike?q=-ferry")
+
+
+def test_the_way_back_from_an_article_leads_to_the_same_results(client):
+    results = page(client, "/?q=ferry&source=Harbour+Wire&collapse=article&size=1&page=2")
+    link = html.unescape(re.search(r'href="(/article/[^"]*)"', results)[1])
+    back = html.unescape(re.search(r'class="back"[^<]*<a href="([^"]*)"', page(client, link))[1])
+    assert parse_qs(urlsplit(back).query) == parse_qs("q=ferry&source=Harbour+Wire&collapse=article&size=1&page=2")
+
+
+def test_two_sources_side_by_side(client):
+    shown = page(client, "/compare?q=ferry+strike&source=Harbour+Wire&source2=Coastline+Press")
+    assert re.findall(r'<h2 id="side\d">([^<]*)', shown) == ["Harbour Wire", "Coastline Press"]
+    assert "choose" not in shown
+    assert "should be a date" in page(client, "/compare?q=ferry&from2=never", 400)
+
+
+def test_without_limits_a_comparison_takes_the_two_sources_with_most(client):
+    shown = page(client, "/compare?q=ferry+strike+wages+deckhands+aground+sandbank+coastguard")
+    assert len(set(re.findall(r'<h2 id="side\d">([^<]*)', shown))) == 2
+    assert "limit each side yourself" in page(client, '/compare?q="purple+walrus"')
 
 
 def test_an_unknown_article_is_a_404_page(client):

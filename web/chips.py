@@ -27,7 +27,9 @@ def chips(asked: Asked, interpreted: Interpreted) -> Iterator[Chip]:
     to = Addresses(asked)
     period = interpreted.period
     if period:
-        yield Chip(f"{period.words}: {days(period.first_day, period.last_day)}", to.narrowed(date_words="false"))
+        told = days(period.first_day, period.last_day)
+        words = period.words if told in period.words else f"{period.words}: {told}"
+        yield Chip(words, to.narrowed(date_words="false"))
     for typed in interpreted.typed:
         yield Chip(_TYPED[typed.kind].format(typed.value), to.narrowed(q=without(asked["q"], typed)))
     if asked.get("from") or asked.get("to"):

@@ -67,7 +67,10 @@ def compare() -> str | tuple[str, int]:
 def article(id: str) -> str:
     """One article, the passages that answer the query marked."""
     asked = asked_for()
-    view = _engine().article(id, asked["q"])
+    try:
+        view = _engine().article(id, asked["q"])
+    except QueryError:  # it cannot be searched for, but the article can be read
+        view = _engine().article(id)
     if view is None:
         abort(404, f"No article has the id '{id}'. It may have been removed.")
     here = Addresses({"q": asked["q"]}).article(id)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _CODES = {
     400: "bad_request", 401: "key_missing", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
     413: "too_large", 415: "not_json",
-    422: "invalid_body", 429: "too_many_requests", 500: "internal_error", 503: "not_ready",
+    422: "invalid_body", 429: "too_many_requests", 500: "internal_error", 501: "not_implemented", 503: "not_ready",
 }  # fmt: skip
 _RETRY_SECONDS = "2"
 # What programs ask for: they want to read an error, not see it.
@@ -43,7 +43,7 @@ def answer(status: int, code: str, message: str, field: str | None = None) -> Re
         response = jsonify({"error": detail})
     else:
         response = Response(
-            render_template("error.html", status=status, message=message, query=request.args.get("q", ""))
+            render_template("error.html", status=status, code=code, message=message, query=request.args.get("q", ""))
         )
     response.status_code = status
     if status == 503:

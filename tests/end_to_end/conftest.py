@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 PROJECT = Path(__file__).parent.parent.parent
 SEEDS = PROJECT / "seeds"
@@ -21,12 +22,18 @@ def run_dateline(*arguments, **options):
 
 
 @pytest.fixture(scope="session")
-def seeds_report(tmp_path_factory):
-    """What `dateline rebuild seeds` says, and where it built."""
-    root = tmp_path_factory.mktemp("seeds") / "index"
-    done = run_dateline("rebuild", SEEDS, "--index", root, "--json")
-    assert done.returncode == 0, done.stderr
-    return {**json.loads(done.stdout.splitlines()[-1]), "root": root}
+def seeds_report(tmp_path_factory, request):
+    """What `dateline rebuild seeds` says, and where it built; built once, however many processes test."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # one of pytest-xdist's, each of which has a folder in the same one
+        folder = folder.parent
+    root, report = folder / "seeds" / "index", folder / "seeds.json"
+    with FileLock(folder / "seeds.lock"):
+        if not report.is_file():
+            done = run_dateline("rebuild", SEEDS, "--index", root, "--json")
+            assert done.returncode == 0, done.stderr
+            report.write_text(done.stdout.splitlines()[-1], "utf-8")
+    return {**json.loads(report.read_text("utf-8")), "root": root}
 
 
 @pytest.fixture(scope="session")

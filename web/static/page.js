@@ -204,3 +204,14 @@ for (const control of document.querySelectorAll("[data-copy]")) {
     setTimeout(() => { control.textContent = words; }, 2000);
   });
 }
+
+// A page that could not be answered is loaded again as soon as the server says that it is ready.
+const AGAIN_MS = 2000;
+for (const notice of document.querySelectorAll("[data-again]")) {
+  notice.textContent = "This page comes by itself as soon as the server is ready.";
+  const look = setInterval(async () => {
+    try {
+      if ((await fetch("/readyz")).ok) { clearInterval(look); location.reload(); }
+    } catch { /* it is not there at all: later, perhaps */ }
+  }, AGAIN_MS);
+}
