@@ -121,3 +121,11 @@ def test_whatever_an_address_is_only_the_open_ones_are_open(path):
 def test_no_header_trips_it(authorization, named):
     found = secret_in({"HTTP_AUTHORIZATION": authorization, "HTTP_X_API_KEY": named})
     assert found is None or isinstance(found, str)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/export.csv?q=x", "/export.jsonl?q=x"])
+@pytest.mark.parametrize("before", ["", "//", "/%2F"])
+def test_more_slashes_open_no_more(door, keys, path, before):
+    secret = add_key(keys, "reader", ["read"])
+    assert door.get(before + path, headers={"X-API-Key": secret}).status_code == 403
+    assert door.get(before + path).status_code == 401

@@ -1,4 +1,8 @@
+import html
+import json
+import re
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from sample import ARTICLES
@@ -186,6 +190,19 @@ def test_an_article_is_given_whole(client):
     found = ArticleResponse.model_validate(client.get("/api/v1/articles/ferry").json)
     assert found.text == ARTICLES[0]["text"]
     assert found.passages[0].id == f"ferry:{found.passages[0].start}-{found.passages[0].end}"
+
+
+@pytest.mark.parametrize("id", ["/news/1", "//a//b", "https://x.example/a?b=1#c", "a/"])
+def test_any_id_can_be_opened(root, load, tmp_path, id):
+    record = {"id": id, "title": "Odd", "text": "An odd identifier."}
+    (tmp_path / "x.jsonl").write_text(json.dumps(record) + "\n")
+    add(root, [str(tmp_path / "x.jsonl")], load)
+    engine = Engine.open(root, load)
+    client = create_app(lambda: engine, root).test_client()
+    link = html.unescape(re.search(r'href="(/article/[^"]*)"', client.get("/?q=odd+identifier").text)[1])
+    assert "<title>Odd" in client.get(link).text
+    assert client.get(f"/api/v1/articles/{quote(id, safe='')}").json["id"] == id
+    assert client.get(f"/embed/{quote(id, safe='')}").status_code == 200
 
 
 def test_ids_may_hold_slashes(root, load, tmp_path):

@@ -143,6 +143,15 @@ def test_since_leaves_out_what_is_older(client, since, expected):
     assert len(feed(client, "after:1900", since=since).entries) == expected
 
 
+def test_since_goes_by_the_moment_not_by_the_day_of_another_zone(root, load, tmp_path):
+    west = {"id": "west", "title": "Late in the west", "text": "A ferry.", "published": "2025-08-21T23:30:00-05:00"}
+    add(root, [str(write_jsonl(tmp_path / "west.jsonl", [west]))], load)
+    engine = Engine.open(root, load)
+    client = create_app(lambda: engine, root).test_client()
+    assert titles(feed(client, "after:1900", since="2025-08-22")) == ["Late in the west"]
+    assert titles(feed(client, "after:1900", since="2025-08-22T04:31Z")) == []
+
+
 def test_size_bounds_the_entries(client):
     assert titles(feed(client, "after:1900", size=1)) == ["Ferry crews call off strike"]
 

@@ -46,7 +46,7 @@ def test_it_describes_every_address_that_is_served(root, load):
     engine = Engine.open(root, load)
     app = create_app(lambda: engine, root)
     served = {
-        (rule.rule.replace("<path:", "{").replace(">", "}"), method.lower())
+        (rule.rule.replace("<id:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if rule.endpoint != "static"

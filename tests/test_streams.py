@@ -81,6 +81,24 @@ def test_one_that_is_forgotten_makes_room_too(streams, export):
     assert export.closed == 5
 
 
+def test_a_client_that_takes_nothing_gives_its_place_to_another(streams, export, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("web.streams.monotonic", lambda: now[0])
+    visits = [visit_of(create_environ("/export.csv")) for _ in range(4)]
+    stuck, reading = streams(visits[0]), streams(visits[1])
+    next(stuck.parts)
+    now[0] = 59.0
+    next(reading.parts)
+    assert streams(visits[2]).status.startswith("503")
+    now[0] = 61.0
+    taker = streams(visits[3])
+    assert isinstance(taker, Stream)
+    assert export.closed == 1
+    assert next(reading.parts) == b"row\n"
+    with pytest.raises(ConnectionAbortedError):
+        next(stuck.parts)
+
+
 def test_a_failure_makes_room_again():
     def fail(environ, start):
         raise RuntimeError("broken")

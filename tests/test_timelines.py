@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from web.timelines import timeline
 
-COUNTED = st.dictionaries(st.dates(), st.integers(1, 50), min_size=2, max_size=40).map(
-    lambda days: tuple((day.isoformat(), count) for day, count in sorted(days.items()))
-)
+COUNTED = st.dictionaries(
+    st.dates(date(1700, 1, 1), date(2100, 1, 1)), st.integers(1, 50), min_size=2, max_size=40
+).map(lambda days: tuple((day.isoformat(), count) for day, count in sorted(days.items())))
 
 
 @given(COUNTED)
@@ -34,11 +34,17 @@ def test_every_article_is_in_the_bar_of_its_day_and_bars_leave_no_gap(days):
         ("1999-05-05", "2025-06-01", "year", 27),
         ("9998-05-05", "9999-12-31", "month", 20),
         ("9900-05-05", "9999-12-31", "year", 100),
+        ("0012-05-05", "2025-06-01", "year", 120),
     ],
 )
 def test_the_longer_the_time_the_longer_a_bar(first, last, unit, bars):
     found = timeline(((first, 1), (last, 1)))
     assert (found.unit, len(found.bars)) == (unit, bars)
+
+
+def test_what_is_very_old_shares_the_first_bar():
+    first = timeline((("0012-05-05", 2), ("1906-03-03", 1), ("2025-06-01", 1))).bars[0]
+    assert (first.label, first.first_day, first.last_day, first.count) == ("until 1906", "0012-01-01", "1906-12-31", 3)
 
 
 def test_one_day_is_no_timeline():

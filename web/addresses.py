@@ -5,12 +5,12 @@ from urllib.parse import quote, urlencode
 
 from flask import request
 
-from web.schemas import SearchParameters
+from web.schemas import KNOWN, LISTED
 
-LISTED = frozenset({"source", "exclude_source", "author", "language"})
 # What narrows a search, as opposed to how it is shown.
 FILTERS = ("from", "to", "source", "exclude_source", "author", "language")
-_KNOWN = frozenset(field.alias or name for name, field in SearchParameters.model_fields.items())
+# Programs bound answers and go on at cursors; pages have pages.
+_KNOWN_TO_PAGES = KNOWN - {"cursor", "max_chars", "interval"}
 
 Asked = dict[str, Any]
 
@@ -20,7 +20,7 @@ def asked_for() -> Asked:
     asked: Asked = {"q": ""}
     for name in request.args:
         values = [value for value in request.args.getlist(name) if value.strip()]
-        if values and name in _KNOWN:
+        if values and name in _KNOWN_TO_PAGES:
             asked[name] = values if name in LISTED else values[0]
     return asked
 
@@ -52,9 +52,9 @@ class Addresses:
         """Another page of the same search."""
         return f"/?{urlencode(self._asked | {'page': page}, doseq=True)}"
 
-    def results(self, place: str = "") -> str:
-        """The same page of results, at a place in it."""
-        return f"/?{urlencode(self._asked, doseq=True)}{f'#{place}' if place else ''}"
+    def results(self) -> str:
+        """The same page of results."""
+        return f"/?{urlencode(self._asked, doseq=True)}"
 
     def article(self, id: str, place: str = "") -> str:
         """An article that was found, at a place in it; it knows the search and so the way back."""
@@ -68,4 +68,4 @@ class Addresses:
         return f"{path}?{urlencode(kept, doseq=True)}"
 
 
-_OF_A_PAGE = frozenset({"page", "size", "cursor", "max_chars", "interval"})
+_OF_A_PAGE = frozenset({"page", "size"})

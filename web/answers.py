@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from web.schemas import SearchParameters
+from web.schemas import KNOWN, LISTED, SearchParameters
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -101,9 +101,7 @@ def _search(asked: dict[str, Any]) -> Question | None:
     try:
         parameters = SearchParameters.model_validate(asked)
         # Names that are not known are told of in the answer.
-        return Question(
-            json.dumps([SEARCH_PATH, parameters.model_dump_json(), sorted(set(asked) - _KNOWN)]), parameters
-        )
+        return Question(json.dumps([SEARCH_PATH, parameters.model_dump_json(), sorted(set(asked) - KNOWN)]), parameters)
     except (ValidationError, ValueError):  # a lone surrogate cannot be written as JSON
         return None
 
@@ -129,7 +127,7 @@ def _by_name(pairs: Pairs) -> dict[str, Any]:
     """The parameters as the API reads them: all values of those that are lists, the first of the others."""
     asked: dict[str, Any] = {}
     for name, value in pairs:
-        if name in _LISTS:
+        if name in LISTED:
             asked.setdefault(name, []).append(value)
         else:
             asked.setdefault(name, value)
@@ -138,12 +136,6 @@ def _by_name(pairs: Pairs) -> dict[str, Any]:
 
 def _name(pair: tuple[str, str]) -> str:
     return pair[0]
-
-
-_KNOWN = {field.alias or name for name, field in SearchParameters.model_fields.items()}
-_LISTS = {
-    field.alias or name for name, field in SearchParameters.model_fields.items() if isinstance(field.default, list)
-}
 
 
 class AnswerCache:

@@ -13,6 +13,8 @@ from search.results import article_json, result_json, similar_json, suggestion_j
 from web.openapi import openapi_document
 from web.portions import search_portion
 from web.schemas import (
+    KNOWN,
+    LISTED,
     ArticleParameters,
     ArticleResponse,
     SearchParameters,
@@ -27,14 +29,12 @@ from web.schemas import (
 
 api = Blueprint("api", __name__)
 
-_LISTS = frozenset({"source", "exclude_source", "author", "language"})
-
 
 @api.get("/api/v1/search")
 def search() -> Response:
     """Ranked passages."""
     asked: dict[str, Any] = {
-        name: request.args.getlist(name) if name in _LISTS else request.args[name] for name in request.args
+        name: request.args.getlist(name) if name in LISTED else request.args[name] for name in request.args
     }
     return _search(asked)
 
@@ -53,7 +53,7 @@ def search_posted() -> Response:
     return _search(asked)
 
 
-@api.get("/api/v1/articles/<path:id>")
+@api.get("/api/v1/articles/<id:id>")
 def article(id: str) -> Response:
     """A whole article with its passages, or a portion of it."""
     asked = ArticleParameters.model_validate(request.args.to_dict())
@@ -67,7 +67,7 @@ def article(id: str) -> Response:
     return _answer(ArticleResponse, article_json(view, window))
 
 
-@api.get("/api/v1/articles/<path:id>/similar")
+@api.get("/api/v1/articles/<id:id>/similar")
 def similar(id: str) -> Response:
     """The articles nearest in meaning to one."""
     size = SimilarParameters.model_validate(request.args.to_dict()).size
@@ -116,13 +116,9 @@ def _search(asked: dict[str, Any]) -> Response:
     engine = current_app.extensions["engine"]()
     result, cursor = search_portion(engine, parameters.request(), parameters.cursor, parameters.max_chars)
     found = result_json(result, parameters.interval) | {"next_cursor": cursor}
-    unknown = sorted(set(asked) - _parameter_names())
+    unknown = sorted(set(asked) - KNOWN)
     found["interpreted"]["notes"] += [f"The parameter '{name}' is not known and was ignored." for name in unknown]
     return _answer(SearchResponse, found)
-
-
-def _parameter_names() -> set[str]:
-    return {field.alias or name for name, field in SearchParameters.model_fields.items()}
 
 
 def _answer(shape: type[BaseModel], found: dict[str, Any]) -> Response:

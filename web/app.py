@@ -1,11 +1,10 @@
 """The Flask application."""
 
-import hashlib
 from collections.abc import Callable
-from functools import cache, partial
 from pathlib import Path
 
 from flask import Flask, Response
+from werkzeug.routing import PathConverter
 
 from search.engine import Engine
 from web import delivery, problems
@@ -35,12 +34,13 @@ def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES, INDEX=index)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = ArticleId
     app.extensions["engine"] = engine
     app.jinja_env.filters["pieces"] = pieces
     app.jinja_env.filters["safe_link"] = _safe_link
     app.jinja_env.filters["moment"] = moment
     app.jinja_env.filters["days"] = days
-    app.jinja_env.globals["asset"] = partial(_asset, app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     for blueprint in (api, pages, feeds, exports, embeds, metrics):
@@ -49,6 +49,13 @@ def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
     delivery.register(app)
     app.after_request(_with_headers)
     return app
+
+
+class ArticleId(PathConverter):
+    """An article's id in an address: any text, also one that begins with a slash or has several in a row."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def _with_headers(response: Response) -> Response:
@@ -60,10 +67,3 @@ def _with_headers(response: Response) -> Response:
 def _safe_link(url: str | None) -> str | None:
     """`url` if a page may link to it: a javascript: URL in a feed must stay text."""
     return url if url and url.lower().startswith(("http://", "https://")) else None
-
-
-@cache
-def _asset(app: Flask, name: str) -> str:
-    """The address of a static file, another one whenever the file has changed: it may be kept forever."""
-    digest = hashlib.sha256((Path(app.static_folder or "") / name).read_bytes()).hexdigest()[:12]
-    return f"{app.static_url_path}/{name}?v={digest}"

@@ -8,8 +8,9 @@ from werkzeug.datastructures import MultiDict
 
 from search.hits import SearchResult
 from search.query import SearchRequest
-from web.addresses import LISTED, Addresses, Asked
-from web.schemas import SearchParameters
+from web.addresses import Addresses, Asked
+from web.chips import chips
+from web.schemas import LISTED, SearchParameters
 from web.timelines import Timeline, timeline
 
 _SHOWN = 5
@@ -22,12 +23,16 @@ Ask = Callable[[SearchRequest], SearchResult]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One half of a comparison: what was asked there, what was found, where to see all of it."""
+    """One half of a comparison: what was asked there, what was found, where to see all of it.
+
+    `limits` are those that both sides share, in words.
+    """
 
     asked: Asked
     result: SearchResult
     bars: Timeline | None
     to: Addresses
+    limits: tuple[str, ...]
 
 
 def sides(ask: Ask, asked: Asked, right: Asked) -> tuple[Side, Side] | None:
@@ -52,7 +57,9 @@ def right_side(parameters: MultiDict[str, str]) -> Asked:
 
 def _side(ask: Ask, asked: Asked) -> Side:
     result = ask(_request(asked))
-    return Side(asked, result, timeline(result.facets.days), Addresses(asked))
+    shared = {name: value for name, value in asked.items() if name not in _SIDED}
+    limits = tuple(chip.text for chip in chips(shared, result.interpreted))
+    return Side(asked, result, timeline(result.facets.days), Addresses(asked), limits)
 
 
 def _request(asked: Asked) -> SearchRequest:

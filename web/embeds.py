@@ -29,7 +29,7 @@ _CACHE_SECONDS = 3600
 _ARTICLES = "/article/"
 
 
-@embeds.get("/embed/<path:id>")
+@embeds.get("/embed/<id:id>")
 def card(id: str) -> Response:
     """A passage of an article: the one at `start`, or the one that answers `q` best, or the first."""
     engine: Engine = current_app.extensions["engine"]()

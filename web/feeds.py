@@ -137,7 +137,9 @@ def entry_name(id: str) -> str:
 
 def _document(asked: Asked, of_feed: dict[str, str], parameters: FeedParameters, engine: Engine) -> bytes:
     since = _since(parameters)
-    matches = engine.matches(parameters.request(), order=parameters.order, since=since.date() if since else None)
+    # A day earlier, because an article's day is that of its own time zone; _is_from looks at the moment.
+    first_day = date.fromordinal(max(1, since.date().toordinal() - 1)) if since else None
+    matches = engine.matches(parameters.request(), order=parameters.order, since=first_day)
     hits = list(islice((hit for hit in matches.hits if _is_from(hit, since)), parameters.size))
     if parameters.order == "published":
         hits.sort(key=lambda hit: _moment_in_atom(hit.article.published) or "", reverse=True)

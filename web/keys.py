@@ -102,34 +102,34 @@ class KeyRing:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._keys: tuple[Key, ...] = ()
+        # Replaced as one, so that threads never see the keys of one file with the state of another.
+        self._read: tuple[tuple[int, int, int] | None, tuple[Key, ...]] = (None, ())
 
     def find(self, secret: str) -> Key | None:
         """The key that this is."""
-        self._follow()
         digest = _sha256(secret)
         found = None
-        for key in self._keys:  # all of them, so that how long it takes says nothing
+        for key in self._current():  # all of them, so that how long it takes says nothing
             if hmac.compare_digest(key.sha256, digest):
                 found = key
         return found
 
-    def _follow(self) -> None:
+    def _current(self) -> tuple[Key, ...]:
         try:
             state = self._path.stat()
         except OSError:
-            self._seen, self._keys = None, ()
-            return
+            self._read = (None, ())
+            return ()
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
-        if seen == self._seen:
-            return
-        try:
-            self._keys = load_keys(self._path)
-        except KeysDamaged as error:
-            self._keys = ()
-            log.error("%s", error)
-        self._seen = seen
+        known, keys = self._read
+        if seen != known:
+            try:
+                keys = load_keys(self._path)
+            except KeysDamaged as error:
+                keys = ()
+                log.error("%s", error)
+            self._read = (seen, keys)
+        return keys
 
 
 def _sha256(secret: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from index.encoder import Encoder, EncoderKind, load_encoder
-from index.errors import DatelineError, ModelError, QueryError
+from index.errors import DatelineError, IndexMissing, ModelError, QueryError
 from index.generation import carried_encoder, live_generation
 from search.engine import Engine
 from search.hits import SearchResult
@@ -28,6 +28,9 @@ _REMEMBERED = 8
 _FIRST_QUERY = SearchRequest("news of the day", as_of="2000-01-01")
 # The state before is let go of once its searches are certainly done, so that none of them pays for closing it.
 _KEPT_SECONDS = 2.0
+
+_NO_INDEX = "There is no index yet. Build one with: dateline rebuild SOURCE"
+_CANNOT = "The index cannot be opened; the server's log says why."
 
 State = tuple[str, int, int]
 
@@ -78,6 +81,7 @@ class LiveEngine:
         self._reranker: Reranker | None = None
         self._recent: deque[SearchRequest] = deque(maxlen=_REMEMBERED)
         self._reason = "The index is being opened. Try again in a moment."
+        self._logged = ""
         self._stop = threading.Event()
         self._tried = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="index-follower", daemon=True)
@@ -136,12 +140,12 @@ class LiveEngine:
                 pause = _LOOK_EVERY_SECONDS
             except DatelineError as error:
                 self._failed()
-                self._tell(str(error))
+                self._tell(str(error), _NO_INDEX if isinstance(error, IndexMissing) else _CANNOT)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             except Exception:  # the server answers from what it has; the next look may succeed
                 self._failed()
                 log.exception("the index at %s could not be opened", self._root)
-                self._tell("The index could not be opened; the server's log says why.")
+                self._tell(_CANNOT, _CANNOT)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             self._tried.set()
             self._stop.wait(pause)
@@ -171,10 +175,12 @@ class LiveEngine:
             except QueryError:  # it asked for a page that is not there any more
                 continue
 
-    def _tell(self, reason: str) -> None:
-        if reason != self._reason:
-            self._reason = reason
-            log.warning("%s", reason)
+    def _tell(self, error: str, reason: str) -> None:
+        """Logs an error if it is another than before, and keeps what visitors may know of it: no paths."""
+        self._reason = reason
+        if error != self._logged:
+            self._logged = error
+            log.warning("%s", error)
 
 
 def _state(root: Path) -> State:

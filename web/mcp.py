@@ -345,7 +345,10 @@ def run(
 
 
 def http_app(server: MCPServer, host: str, names: tuple[str, ...], keys: Path) -> "ASGIApp":
-    """The server for HTTP; elsewhere than on this machine, for those who show one of `keys`."""
+    """The server for HTTP; for those who show one of `keys`, unless nobody but this machine can call it.
+
+    One that has other names too stands behind a proxy, which would ask for everybody.
+    """
     known = dict.fromkeys(("127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host, *names))
     security = TransportSecuritySettings(
         allowed_hosts=[one for name in known for one in (name, f"{name}:*")],
@@ -356,7 +359,7 @@ def http_app(server: MCPServer, host: str, names: tuple[str, ...], keys: Path) -
     app = server.streamable_http_app(
         streamable_http_path=PATH, json_response=True, stateless_http=True, transport_security=security, host=host
     )
-    return app if is_loopback(host) else _with_keys(app, KeyRing(keys))
+    return app if is_loopback(host) and not names else _with_keys(app, KeyRing(keys))
 
 
 def _listening(host: str, port: int) -> socket.socket:

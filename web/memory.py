@@ -62,7 +62,8 @@ class Memory:
         if generation != self._latest:  # nothing in the cache will be asked for again
             self._latest = generation
             self._forget()
-        name = question.named(generation, date.today().isoformat(), self._salt, *self._circumstances(visit))
+        circumstances = self._circumstances(visit)
+        name = question.named(generation, date.today().isoformat(), self._salt, *circumstances)
         tag = _tag(name) if visit.method != "POST" else ()
         if tag and name in names_in(visit.environ.get("HTTP_IF_NONE_MATCH", "")):
             return Answer("304 Not Modified", (*tag, ("Vary", "Accept-Encoding")), b"")
@@ -70,8 +71,11 @@ class Memory:
             answer, moment = found
             return self._told(visit, "hit", answer, *tag, ("Age", str(int(time.monotonic() - moment))))
         answer = self._ask(visit)
-        if not answer.status.startswith("200") or self._generation() != generation:
-            return answer  # an error, or an answer of another state than its name says
+        # An error is not kept, nor what was answered on another state than its name says, or while a writer began or
+        # ended: who knows what the page says of that.
+        as_named = self._generation() == generation and self._circumstances(visit) == circumstances
+        if not answer.status.startswith("200") or not as_named:
+            return answer
         self._cache.put(name, answer, time.monotonic())
         metrics.CACHE_BYTES.set(self._cache.bytes)
         if self._remember and question.search:

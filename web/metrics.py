@@ -18,7 +18,6 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from index.errors import DatelineError
 from index.generation import live_generation
@@ -84,14 +83,14 @@ def answered(visit: Visit, route: str, status: str, seconds: float) -> None:
 
 
 def route_finder(app: Flask) -> Callable[[str], str]:
-    """Tells the route of an address, such as /article/<path:id>: there are few, whatever is asked for."""
+    """Tells the route of an address, such as /article/<id:id>: there are few, whatever is asked for."""
     adapter = app.url_map.bind("localhost")
 
     @lru_cache(maxsize=1024)
     def route(path: str) -> str:
         try:
             rule, _ = adapter.match(path.encode("latin-1").decode("utf-8", "replace"), "GET", return_rule=True)
-        except (HTTPException, RequestRedirect):
+        except HTTPException:
             return _OTHER
         return rule.rule
 

@@ -45,7 +45,7 @@ def home() -> str | tuple[str, int]:
     return render_template(
         template, asked=asked, result=found, to=Addresses(asked), chips=list(chips(asked, found.interpreted)),
         notes=notes(found.interpreted), sorts=SORTS, shown_facets=_SHOWN_FACETS,
-        timeline=timeline(found.facets.days),
+        timeline=timeline(found.facets.days), weaker_from=_weaker_from(found),
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def compare() -> str | tuple[str, int]:
     return (page, 400) if problem else page
 
 
-@pages.get("/article/<path:id>")
+@pages.get("/article/<id:id>")
 def article(id: str) -> str:
     """One article, the passages that answer the query marked."""
     asked = asked_for()
@@ -106,6 +106,12 @@ def _found(asked: Asked) -> SearchResult | str:
         return _engine().search(SearchParameters.model_validate({"collapse": "story", **asked}).request())
     except (QueryError, ValidationError) as error:
         return _explained(error)
+
+
+def _weaker_from(found: SearchResult) -> int | None:
+    """The rank of the first hit that does not count as a match; none where a cross-encoder has mixed them."""
+    weak = [hit.score < found.gate for hit in found]
+    return found.hits[weak.index(True)].rank if True in weak and weak == sorted(weak) else None
 
 
 def _explained(error: QueryError | ValidationError) -> str:

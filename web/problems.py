@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from index.errors import DatelineError, QueryError
 from web.live import NotReady
@@ -18,6 +18,7 @@ _CODES = {
     422: "invalid_body", 429: "too_many_requests", 500: "internal_error", 501: "not_implemented", 503: "not_ready",
 }  # fmt: skip
 _RETRY_SECONDS = "2"
+_FAILED = "Something went wrong on the server; its log says what."
 # What programs ask for: they want to read an error, not see it.
 _FOR_PROGRAMS = (
     "/api/", "/healthz", "/readyz", "/metrics", "/export.", "/feed.atom", "/opensearch.xml", "/oembed", "/suggest.json"
@@ -79,8 +80,8 @@ def _not_ready(error: NotReady) -> Response:
 
 
 def _failure(error: DatelineError) -> Response:
-    log.error("%s", error)
-    return answer(500, "internal_error", str(error))
+    log.error("%s", error)  # names files, which are no business of visitors
+    return answer(500, "internal_error", _FAILED)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -89,7 +90,7 @@ def _http_error(error: HTTPException) -> Response:
     if status == 404:
         message = (
             error.description
-            if error.description and "URL" not in error.description
+            if error.description and error.description != NotFound.description
             else f"There is nothing at {request.path}."
         )
     else:
@@ -102,4 +103,4 @@ def _http_error(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.exception("unexpected error for %s", request.path, exc_info=error)
-    return answer(500, "internal_error", "Something went wrong on the server; its log says what.")
+    return answer(500, "internal_error", _FAILED)

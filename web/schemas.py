@@ -82,6 +82,14 @@ class SearchParameters(BaseModel):
         )
 
 
+KNOWN = frozenset(field.alias or name for name, field in SearchParameters.model_fields.items())
+"""The public names of the parameters of a search."""
+LISTED = frozenset(
+    field.alias or name for name, field in SearchParameters.model_fields.items() if isinstance(field.default, list)
+)
+"""Those that may be repeated."""
+
+
 class SimilarParameters(BaseModel):
     """The parameters of a look at what is near an article."""
 

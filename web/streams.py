@@ -1,8 +1,11 @@
 """Answers that are sent while they are made: exports, which have no end that would fit into memory."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from threading import BoundedSemaphore
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from web.answers import Answer, Headers
 from web.refusals import Refusals
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 # Each reads the index for as long as its client listens; more would make searches wait.
 _AT_ONCE = 2
 _RETRY_SECONDS = "10"
+# A client that takes nothing for so long gives up its place to one that would.
+_PATIENCE_SECONDS = 60.0
 _BUSY = "As many exports as the server makes at once are under way. Try again when one has ended."
 
 
@@ -25,11 +30,16 @@ class Sending:
         self._rest = iter(parts)
         self._ended: Callable[[int], None] | None = ended
         self._bytes = 0
+        self._moved = monotonic()
+        self._given_up = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._given_up:  # which must not look like the end of the file
+            raise ConnectionAbortedError("An export was given up, because its client had taken nothing for long.")
+        self._moved = monotonic()
         try:
             part = next(self._rest)
         except BaseException:
@@ -37,6 +47,13 @@ class Sending:
             raise
         self._bytes += len(part)
         return part
+
+    def give_up_if_stuck(self) -> None:
+        """Ends the sending if its client has long taken nothing; should it come back, the connection is cut."""
+        if monotonic() - self._moved > _PATIENCE_SECONDS:
+            self._given_up = True
+            with suppress(ValueError):  # it has come back at this very moment
+                self.close()
 
     def close(self) -> None:
         """Ends the sending; a client that has gone ends it in the middle."""
@@ -60,10 +77,11 @@ class Streams:
     def __init__(self, app: "WSGIApplication", refuse: Refusals, at_once: int = _AT_ONCE) -> None:
         self._app, self._refuse = app, refuse
         self._room = BoundedSemaphore(at_once)
+        self._under_way: WeakSet[Sending] = WeakSet()
 
     def __call__(self, visit: Visit) -> Answer | Stream:
         """The answer to a request, or the refusal."""
-        if not self._room.acquire(blocking=False):
+        if not self._room.acquire(blocking=False) and not self._room_of_a_stuck_one():
             return self._refuse(visit, 503, "overloaded", _BUSY, ("Retry-After", _RETRY_SECONDS))
         try:
             began: list[tuple[str, Headers]] = []
@@ -72,7 +90,14 @@ class Streams:
                 began.append((status, tuple(headers)))
 
             parts = self._app(visit.environ, start)
-            return Stream(*began[-1], Sending(parts, lambda _: self._room.release()))
+            sending = Sending(parts, lambda _: self._room.release())
+            self._under_way.add(sending)
+            return Stream(*began[-1], sending)
         except BaseException:
             self._room.release()
             raise
+
+    def _room_of_a_stuck_one(self) -> bool:
+        for sending in list(self._under_way):
+            sending.give_up_if_stuck()
+        return self._room.acquire(blocking=False)

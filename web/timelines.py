@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -13,6 +13,8 @@ Unit = Literal["day", "month", "year"]
 # More bars than this are too thin to hit: on the narrowest phone a bar of 360 pixels / 62 is six pixels wide.
 _MOST_DAYS = 62
 _MOST_MONTHS = 60
+# Dates are misread: an article of the year 12 must not make two thousand bars.
+_MOST_YEARS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,20 @@ def timeline(days: Counts) -> Timeline | None:
         unit = "day"
     elif _months(first, last) <= _MOST_MONTHS:
         unit = "month"
+    earliest = max(_begin(first, unit), date(max(1, last.year - _MOST_YEARS + 1), 1, 1))
     counts: dict[date, int] = {}
     for day, count in days:
-        begin = _begin(date.fromisoformat(day), unit)
+        begin = max(_begin(date.fromisoformat(day), unit), earliest)
         counts[begin] = counts.get(begin, 0) + count
     highest = max(counts.values())
-    return Timeline(
-        unit,
-        tuple(
-            Bar(_label(begin, unit), begin.isoformat(), end.isoformat(), counts.get(begin, 0),
-                round(counts.get(begin, 0) / highest, 3))
-            for begin, end in _stretches(_begin(first, unit), last, unit)
-        ),
-    )  # fmt: skip
+    bars = [
+        Bar(_label(begin, unit), begin.isoformat(), end.isoformat(), counts.get(begin, 0),
+            round(counts.get(begin, 0) / highest, 3))
+        for begin, end in _stretches(earliest, last, unit)
+    ]  # fmt: skip
+    if first < earliest:
+        bars[0] = replace(bars[0], label=f"until {bars[0].label}", first_day=_begin(first, unit).isoformat())
+    return Timeline(unit, tuple(bars))
 
 
 def _months(first: date, last: date) -> int:

@@ -61,4 +61,6 @@ def visit_of(environ: "WSGIEnvironment") -> Visit:
     if not _SANE_ID.fullmatch(id):
         id = secrets.token_hex(_ID_BYTES)
     environ[REQUEST_ID] = id
-    return Visit(environ, id, environ["REQUEST_METHOD"], environ["PATH_INFO"], headers=[("X-Request-ID", id)])
+    # The application takes //metrics for /metrics, so every step on the way has to see it as that.
+    path = environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+    return Visit(environ, id, environ["REQUEST_METHOD"], path, headers=[("X-Request-ID", id)])

@@ -247,6 +247,7 @@ def test_everything_by_keyboard(live_page, address):
     with live_page.expect_navigation():
         keys.press("Enter")
     links = live_page.locator(".hits h2 a")
+    # The box has the focus that it had, and the first result is one arrow away.
     keys.press("ArrowDown")
     keys.press("ArrowDown")
     keys.press("ArrowUp")
@@ -258,6 +259,20 @@ def test_everything_by_keyboard(live_page, address):
     keys.press("Escape")
     assert live_page.locator("#q").input_value() == ""
     assert live_page.locator("#q").evaluate("box => box === document.activeElement")
+
+
+def test_keys_of_one_character_can_be_turned_off(live_page, address):
+    live_page.goto(f"{address}/?q=mayor")
+    live_page.locator("footer summary").click()
+    live_page.get_by_label("Keys of one character are on").uncheck()
+    live_page.reload()
+    live_page.keyboard.press("/")
+    assert not live_page.locator("#q").evaluate("box => box === document.activeElement")
+    # Arrows scroll, unless the box or a result has the focus.
+    live_page.keyboard.press("ArrowDown")
+    assert not live_page.locator(".hits a:focus").count()
+    live_page.locator("footer summary").click()
+    assert not live_page.get_by_label("Keys of one character are on").is_checked()
 
 
 def test_suggestions_while_typing(live_page, address):

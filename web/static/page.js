@@ -104,7 +104,25 @@ if (box && form.getAttribute("action") === "/") {
   });
 }
 
-// Keys: / to the box, arrows from result to result, n and p from passage to passage.
+// Keys: / to the box, arrows from the box and from result to result, n and p from passage to passage. Whoever's
+// speech or hands press letters by accident can turn those off (WCAG 2.1.4); it is remembered here only.
+const LETTERS = "dateline.letters";
+const letters = document.querySelector("#letters");
+const remembered = () => { try { return localStorage.getItem(LETTERS); } catch { return null; } };
+if (letters) {
+  letters.checked = remembered() !== "off";
+  letters.closest("label").hidden = false;
+  letters.addEventListener("change", () => {
+    try { localStorage.setItem(LETTERS, letters.checked ? "on" : "off"); } catch { /* for this page, then */ }
+  });
+}
+// Results that were asked for in the box are one arrow away from it.
+const ASKED = "dateline.asked";
+form?.addEventListener("submit", () => { try { sessionStorage.setItem(ASKED, "1"); } catch { /* then not */ } });
+try {
+  if (sessionStorage.getItem(ASKED) && document.querySelector(".hits")) box?.focus({ preventScroll: true });
+  sessionStorage.removeItem(ASKED);
+} catch { /* then not */ }
 const results = () => [...document.querySelectorAll(".hits h2 a, .hits h3 a")];
 const matches = () => [...document.querySelectorAll("section.match")];
 
@@ -132,11 +150,11 @@ addEventListener("keydown", (event) => {
   const arrow = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (arrow && results().length) {
     const current = document.activeElement;
-    if (!inBox && current !== document.body && !results().includes(current)) return;
+    if (!inBox && !results().includes(current)) return;
     event.preventDefault();
     if (arrow < 0 && results()[0] === current) box.focus();
     else if (!(inBox && arrow < 0)) step(results(), current, arrow).focus();
-  } else if (inBox) {
+  } else if (inBox || (event.key !== "Escape" && letters && !letters.checked)) {
     return;
   } else if (event.key === "/") {
     event.preventDefault();
@@ -163,7 +181,7 @@ for (const chart of document.querySelectorAll("[data-timeline]")) {
     bar.classList.toggle("chosen", from >= 0 && n >= Math.min(from, to) && n <= Math.max(from, to));
   });
   chart.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return; // a link like any other
     from = to = under(event);
     chart.setPointerCapture(event.pointerId);
     paint();
@@ -185,7 +203,9 @@ for (const chart of document.querySelectorAll("[data-timeline]")) {
   });
   // A link that is dragged would be taken along by the browser; and the click has been answered by pointerup.
   chart.addEventListener("dragstart", (event) => event.preventDefault());
-  chart.addEventListener("click", (event) => event.preventDefault());
+  chart.addEventListener("click", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.shiftKey) event.preventDefault();
+  });
 }
 
 // Copying a citation or a link.
