@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from search.hits import SearchResult
+from search.hits import Hit, SearchResult
 from search.query import SearchRequest
 from web.addresses import Addresses, Asked
 from web.chips import chips
@@ -25,14 +25,17 @@ Ask = Callable[[SearchRequest], SearchResult]
 class Side:
     """One half of a comparison: what was asked there, what was found, where to see all of it.
 
-    `limits` are those that both sides share, in words.
+    `hits` are those that count as matches. In words, `limits` are what both sides share and `notes` what there is to
+    say besides.
     """
 
     asked: Asked
     result: SearchResult
     bars: Timeline | None
     to: Addresses
+    hits: tuple[Hit, ...]
     limits: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def sides(ask: Ask, asked: Asked, right: Asked) -> tuple[Side, Side] | None:
@@ -59,7 +62,8 @@ def _side(ask: Ask, asked: Asked) -> Side:
     result = ask(_request(asked))
     shared = {name: value for name, value in asked.items() if name not in _SIDED}
     limits = tuple(chip.text for chip in chips(shared, result.interpreted))
-    return Side(asked, result, timeline(result.facets.days), Addresses(asked), limits)
+    hits = tuple(hit for hit in result if hit.score >= result.gate)
+    return Side(asked, result, timeline(result.facets.days), Addresses(asked), hits, limits, result.interpreted.notes)
 
 
 def _request(asked: Asked) -> SearchRequest:

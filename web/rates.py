@@ -34,7 +34,8 @@ _CUSTOMER_BITS = 64
 _ROUNDING = 1e-6
 _FREE = ("/healthz", "/readyz")
 _FREE_FOLDER = "/static/"
-_TOO_MANY = "Too many requests in a short time. Ask again after the seconds in Retry-After."
+_WHILE_TYPING = ("/api/v1/suggest", "/suggest.json")
+_TOO_MANY = "Too many requests in a short time. Wait a few seconds (Retry-After says how many) and ask again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class Limit:
         if not a_minute:
             return None
         who = f"key {visit.key.name}" if visit.key else neighbourhood(visit.environ.get("REMOTE_ADDR", ""))
+        if visit.path in _WHILE_TYPING:
+            who = f"suggestions {who}"  # they come with every letter, and must not use up what the search needs
         verdict = self._rates.ask(who, a_minute)
         visit.headers += (
             ("RateLimit-Limit", str(burst(a_minute))),

@@ -190,5 +190,5 @@ def _check_address(settings: ServeSettings) -> None:
             probe.bind((settings.host, settings.port))
     except OSError as error:
         raise DatelineError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --host or --port."
         ) from error

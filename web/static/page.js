@@ -14,7 +14,7 @@ addEventListener("pageshow", () => {
 });
 
 // Suggestions while typing: a combobox as WAI-ARIA describes it (list, no inline completion).
-const WAIT_MS = 90;
+const WAIT_MS = 150;
 if (box && form.getAttribute("action") === "/") {
   const list = document.createElement("ul");
   list.id = "suggestions";
@@ -191,7 +191,11 @@ for (const chart of document.querySelectorAll("[data-timeline]")) {
     to = under(event);
     paint();
   });
-  chart.addEventListener("pointercancel", () => { from = to = -1; paint(); });
+  const cancel = () => { from = to = -1; paint(); };
+  chart.addEventListener("pointercancel", cancel);
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && from >= 0) { event.preventDefault(); cancel(); }
+  }, { capture: true });
   chart.addEventListener("pointerup", () => {
     if (from < 0) return;
     const [first, last] = [bars[Math.min(from, to)], bars[Math.max(from, to)]];
