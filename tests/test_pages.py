@@ -74,6 +74,11 @@ def test_nothing_found_says_what_may_help(client):
 
 def test_a_bad_search_explains_itself(client):
     assert "should be a date" in page(client, "/?q=ferry&from=nonsense", 400)
+    reversed_days = page(client, "/?q=ferry&from=2025-02-02&to=2025-01-01", 400)
+    assert re.findall(r'name="(from|to)" form="search" value="([^"]*)"', reversed_days) == [
+        ("from", "2025-02-02"), ("to", "2025-01-01"),
+    ]  # fmt: skip
+    assert 'type="hidden" name="from"' not in reversed_days
     assert "only says what to leave out" in page(client, "/?q=-ferry", 400)
 
 
