@@ -16,7 +16,7 @@ from index.store import Store
 from search.hits import Hit
 from search.presenting import hits_of, reranked
 from search.query import Interpreted, SearchRequest
-from search.rank import Numbers, gate
+from search.rank import Numbers, by_day, gate
 from search.rerank import Reranker
 from search.retrieve import Item, Plan, newest, tiers, unranked, weighs_all
 
@@ -57,9 +57,7 @@ class Wanted:
             return kept[np.argsort(-articles[kept], kind="stable")]
         if self.order == "published":
             return kept[np.lexsort((-articles[kept], -days[kept]))]  # unknown days are NaN, which stands last
-        if self.request.sort == "relevance":
-            return kept
-        return kept[np.argsort(days[kept] if self.request.sort == "oldest" else -days[kept], kind="stable")]
+        return kept if self.request.sort == "relevance" else kept[by_day(days[kept], self.request.sort)]
 
 
 def matching_hits(

@@ -10,8 +10,8 @@ from index.duplicates import shared_words
 from index.store import Store
 from search.highlight import Marker
 from search.hits import Hit
-from search.query import Interpreted, SearchRequest
-from search.rank import Group
+from search.query import Interpreted, SearchRequest, Sort
+from search.rank import Group, by_day
 from search.rerank import Reranker, reordered
 from search.retrieve import Item, Plan, Tier
 
@@ -20,15 +20,10 @@ from search.retrieve import Item, Plan, Tier
 _TOLD_SHARE = 0.8
 
 
-def dated(store: Store, groups: Sequence[Item], sort: str) -> list[Item]:
+def dated(store: Store, groups: Sequence[Item], sort: Sort) -> list[Item]:
     """`groups` by date, those without one last."""
-    articles = [group.article for group, _ in groups]
-    facts = store.facts(np.asarray(articles, dtype=np.int64))
-    days = {article: fact.day for article, fact in zip(articles, facts, strict=True)}
-    dated = [item for item in groups if days[item[0].article]]
-    undated = [item for item in groups if not days[item[0].article]]
-    dated.sort(key=lambda item: days[item[0].article] or "", reverse=sort == "newest")
-    return dated + undated
+    articles = np.asarray([group.article for group, _ in groups], dtype=np.int64)
+    return [groups[at] for at in by_day(store.days(articles), sort).tolist()]
 
 
 def reranked(

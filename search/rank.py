@@ -121,6 +121,11 @@ def recency(ages: Scores) -> Scores:
     return np.where(ages >= -_MOST_DAYS_AHEAD, fresh, 0).astype(np.float32)
 
 
+def by_day(days: Scores, sort: str) -> Numbers:
+    """Positions in `days`, newest or oldest first; of one day in their order, unknown days (NaN) last."""
+    return np.argsort(days if sort == "oldest" else -days, kind="stable")
+
+
 def share(bm25: Scores, ideal: float) -> Scores:
     """The share of the query's information that was matched, from 0 to 1; `ideal` is the BM25 of a full match."""
     return np.minimum(bm25 / ideal, 1.0) if ideal > 0 else np.zeros_like(bm25)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 SEARCH_PATH = "/api/v1/search"
+LONGEST_BODY = 64 * 1024
+"""Bytes of a posted search: a query as JSON is short, and nothing else is ever sent to the application."""
 
 Headers = tuple[tuple[str, str], ...]
 Pairs = Sequence[tuple[str, str]]

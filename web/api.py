@@ -10,6 +10,7 @@ from index.errors import QueryError
 from index.stats import index_stats
 from search.excerpts import portion
 from search.results import article_json, result_json, similar_json, suggestion_json
+from web.current import current_engine
 from web.openapi import openapi_document
 from web.portions import search_portion
 from web.schemas import (
@@ -57,7 +58,7 @@ def search_posted() -> Response:
 def article(id: str) -> Response:
     """A whole article with its passages, or a portion of it."""
     asked = ArticleParameters.model_validate(request.args.to_dict())
-    view = current_app.extensions["engine"]().article(id, asked.q)
+    view = current_engine().article(id, asked.q)
     if view is None:
         abort(404, f"No article has the id '{id}'.")
     length = len(view.article.text)
@@ -71,7 +72,7 @@ def article(id: str) -> Response:
 def similar(id: str) -> Response:
     """The articles nearest in meaning to one."""
     size = SimilarParameters.model_validate(request.args.to_dict()).size
-    found = current_app.extensions["engine"]().similar(id, size)
+    found = current_engine().similar(id, size)
     if found is None:
         abort(404, f"No article has the id '{id}'.")
     return _answer(SimilarResponse, {"similar": [similar_json(one) for one in found]})
@@ -81,14 +82,14 @@ def similar(id: str) -> Response:
 def suggest() -> Response:
     """Names and titles that go on as was typed."""
     asked = SuggestParameters.model_validate(request.args.to_dict())
-    found = current_app.extensions["engine"]().suggest(asked.q, asked.size)
+    found = current_engine().suggest(asked.q, asked.size)
     return _answer(SuggestResponse, {"suggestions": [suggestion_json(one) for one in found]})
 
 
 @api.get("/api/v1/stats")
 def stats() -> Response:
     """What is in the index."""
-    current_app.extensions["engine"]()  # says so if it is not open yet
+    current_engine()  # says so if it is not open yet
     return _answer(StatsResponse, index_stats(current_app.config["INDEX"]))
 
 
@@ -107,13 +108,13 @@ def healthz() -> Response:
 @api.get("/readyz")
 def readyz() -> Response:
     """The index is open."""
-    current_app.extensions["engine"]()
+    current_engine()
     return _answer(Status, {"status": "ok"})
 
 
 def _search(asked: dict[str, Any]) -> Response:
     parameters = SearchParameters.model_validate(asked)
-    engine = current_app.extensions["engine"]()
+    engine = current_engine()
     result, cursor = search_portion(engine, parameters.request(), parameters.cursor, parameters.max_chars)
     found = result_json(result, parameters.interval) | {"next_cursor": cursor}
     unknown = sorted(set(asked) - KNOWN)

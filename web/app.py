@@ -8,6 +8,7 @@ from werkzeug.routing import PathConverter
 
 from search.engine import Engine
 from web import delivery, problems
+from web.answers import LONGEST_BODY
 from web.api import api
 from web.embeds import embeds
 from web.exports import exports
@@ -17,8 +18,6 @@ from web.metrics import metrics
 from web.moments import days, moment
 from web.pages import pages
 
-# A query as JSON is short; nothing else is ever sent here.
-_MAX_BODY_BYTES = 64 * 1024
 _HEADERS = {
     # No script and no style in the page, nothing from elsewhere: article text is other people's.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -31,7 +30,7 @@ _HEADERS = {
 def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
     """The application over the engine that `engine` gives, which raises NotReady while there is none."""
     app = Flask(__name__)
-    app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES, INDEX=index)
+    app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, INDEX=index)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from index.article import Passage
 from index.errors import QueryError
@@ -17,6 +17,7 @@ from search.excerpts import inside
 from search.highlight import Marker
 from search.hits import ArticleView, Span
 from web.addresses import Addresses
+from web.current import current_engine
 
 embeds = Blueprint("embeds", __name__)
 
@@ -32,7 +33,7 @@ _ARTICLES = "/article/"
 @embeds.get("/embed/<id:id>")
 def card(id: str) -> Response:
     """A passage of an article: the one at `start`, or the one that answers `q` best, or the first."""
-    engine: Engine = current_app.extensions["engine"]()
+    engine = current_engine()
     query = request.args.get("q", "")
     view = _viewed(engine, id, query)
     if view is None:
@@ -56,7 +57,7 @@ def oembed() -> Response:
         abort(501, "Only JSON is given here. Ask with format=json.")
     width, height = _size("maxwidth", _WIDTH), _size("maxheight", _HEIGHT)
     id, place = _cited(request.args.get("url", ""))
-    found = current_app.extensions["engine"]().store.article(id)
+    found = current_engine().store.article(id)
     if found is None:
         abort(404, f"No article has the id '{id}'.")
     article = found[1]

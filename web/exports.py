@@ -12,13 +12,13 @@ from functools import partial
 from io import StringIO
 from itertools import chain
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from search.engine import Engine
 from search.hits import Hit
 from search.query import SearchRequest
 from search.results import hit_json
 from web.addresses import asked_for
+from web.current import current_engine
 from web.schemas import SearchParameters
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _asked() -> SearchRequest:
 
 def _streamed(asked: SearchRequest, ending: str, content_type: str, row: Row, head: str = "") -> Response:
     """The rows of a search. What is wrong with it is raised before anything is sent."""
-    engine: Engine = current_app.extensions["engine"]()
+    engine = current_engine()
     matches = engine.matches(asked)
     rows: Iterator[bytes] = iter(())
     if request.method != "HEAD":

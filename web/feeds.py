@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import BeforeValidator, Field
 from werkzeug.urls import iri_to_uri
 
@@ -23,6 +23,7 @@ from search.hits import Hit
 from search.matches import Matches
 from search.query import MAX_SIZE, SearchRequest
 from web.addresses import Addresses, Asked, asked_for
+from web.current import current_engine
 from web.marking import Piece, pieces
 from web.moments import days
 from web.schemas import SearchParameters
@@ -87,7 +88,7 @@ def feed() -> Response:
     asked = asked_for()
     of_feed = {name: request.args[name] for name in ("since", "order") if request.args.get(name, "").strip()}
     parameters = FeedParameters.model_validate(asked | of_feed)
-    engine: Engine = current_app.extensions["engine"]()
+    engine = current_engine()
     response = Response(content_type="application/atom+xml; charset=utf-8")
     response.set_etag(_tag(parameters, engine.store.generation), weak=True)
     response.cache_control.private = response.cache_control.no_cache = True
@@ -108,7 +109,7 @@ def opensearch() -> Response:
 def suggest() -> Response:
     """What a browser shows under its search box: what was typed, searches that go on so, and what they find."""
     typed = request.args.get("q", "")
-    found = current_app.extensions["engine"]().suggest(typed, _SUGGESTIONS)
+    found = current_engine().suggest(typed, _SUGGESTIONS)
     told = [one.text if one.kind == "title" else f"{one.text} ({one.kind})" for one in found]
     response = jsonify([typed, [one.query for one in found], told])
     response.mimetype = "application/x-suggestions+json"

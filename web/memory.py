@@ -11,11 +11,9 @@ from io import BytesIO
 
 from search.query import SearchRequest
 from web import metrics
-from web.answers import SEARCH_PATH, Answer, AnswerCache, Headers, Question, names_in, question_of
+from web.answers import LONGEST_BODY, SEARCH_PATH, Answer, AnswerCache, Headers, Question, names_in, question_of
 from web.visits import Visit
 
-# The application refuses longer bodies itself.
-_LONGEST_BODY = 64 * 1024
 _API = "/api/"
 # What was set aside is counted there too, and that changes without a change of the corpus.
 _BY_CONTENT = "/api/v1/stats"
@@ -124,7 +122,7 @@ def _question(visit: Visit) -> Question | None:
     if visit.method == "POST":
         length = environ.get("CONTENT_LENGTH", "")
         is_json = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == "application/json"
-        if visit.path != SEARCH_PATH or not is_json or not length.isdecimal() or int(length) > _LONGEST_BODY:
+        if visit.path != SEARCH_PATH or not is_json or not length.isdecimal() or int(length) > LONGEST_BODY:
             return None
         body = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(body)

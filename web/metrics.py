@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from index.errors import DatelineError
 from index.generation import live_generation
 from search.hits import SearchResult
+from web.current import current_engine
 from web.visits import Visit
 
 metrics = Blueprint("metrics", __name__)
@@ -113,7 +114,7 @@ class _Everything:
 
 def _index() -> Iterator[Metric]:
     try:
-        store = current_app.extensions["engine"]().store
+        store = current_engine().store
         written = live_generation(current_app.config["INDEX"]).manifest.stat().st_mtime
     except (DatelineError, OSError):
         yield GaugeMetricFamily(*_READY, 0)

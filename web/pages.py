@@ -1,5 +1,6 @@
 """The pages: search box with results, article, comparison, API documentation. They work without JavaScript."""
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, render_template, request
@@ -7,13 +8,13 @@ from pydantic import ValidationError
 
 from index.errors import QueryError
 from index.generation import being_written
-from search.engine import Engine
 from search.hits import SearchResult
 from search.query import SORTS
 from web import comparing
 from web.addresses import Addresses, Asked, asked_for
 from web.chips import chips, notes
 from web.citations import citation
+from web.current import current_engine
 from web.marking import article_sections
 from web.openapi import openapi_document
 from web.problems import validation_message
@@ -29,7 +30,7 @@ _LATEST = 5
 
 @pages.app_context_processor
 def _every_page() -> dict[str, Any]:
-    return {"being_written": being_written(current_app.config["INDEX"])}
+    return {"being_written": partial(being_written, current_app.config["INDEX"])}
 
 
 @pages.get("/")
@@ -55,7 +56,7 @@ def compare() -> str | tuple[str, int]:
     asked, right = asked_for(), comparing.right_side(request.args)
     found, problem = None, None
     try:
-        found = comparing.sides(_engine().search, asked, right) if asked["q"].strip() else None
+        found = comparing.sides(current_engine().search, asked, right) if asked["q"].strip() else None
     except (QueryError, ValidationError) as error:
         problem = _explained(error)
     left, other = (found[0].asked, found[1].asked) if found else (asked, right)
@@ -68,15 +69,15 @@ def article(id: str) -> str:
     """One article, the passages that answer the query marked."""
     asked = asked_for()
     try:
-        view = _engine().article(id, asked["q"])
+        view = current_engine().article(id, asked["q"])
     except QueryError:  # it cannot be searched for, but the article can be read
-        view = _engine().article(id)
+        view = current_engine().article(id)
     if view is None:
         abort(404, f"No article has the id '{id}'. It may have been removed.")
     here = Addresses({"q": asked["q"]}).article(id)
     return render_template(
         "article.html", asked=asked, view=view, sections=list(article_sections(view)), to=Addresses(asked),
-        similar=_engine().similar(id, _SIMILAR) or [], here=f"{request.host_url.rstrip('/')}{here}",
+        similar=current_engine().similar(id, _SIMILAR) or [], here=f"{request.host_url.rstrip('/')}{here}",
         citation=citation(view.article, view.article.url),
     )  # fmt: skip
 
@@ -94,7 +95,7 @@ def robots() -> Response:
 
 
 def _front_page(asked: Asked) -> str:
-    engine = _engine()
+    engine = current_engine()
     return render_template(
         "home.html", asked=asked, counts=engine.store.counts(), latest=engine.latest(_LATEST), to=Addresses({})
     )
@@ -103,7 +104,7 @@ def _front_page(asked: Asked) -> str:
 def _found(asked: Asked) -> SearchResult | str:
     """What a search finds, or why it cannot be run. Copies are folded unless the page is asked to list them."""
     try:
-        return _engine().search(SearchParameters.model_validate({"collapse": "story", **asked}).request())
+        return current_engine().search(SearchParameters.model_validate({"collapse": "story", **asked}).request())
     except (QueryError, ValidationError) as error:
         return _explained(error)
 
@@ -116,8 +117,3 @@ def _weaker_from(found: SearchResult) -> int | None:
 
 def _explained(error: QueryError | ValidationError) -> str:
     return str(error) if isinstance(error, QueryError) else validation_message(error)[0]
-
-
-def _engine() -> Engine:
-    engine: Engine = current_app.extensions["engine"]()
-    return engine
