@@ -6,10 +6,12 @@
 # On Linux the pinned torch may bring CUDA along; PIP_OPTIONS can name an index with a build for processors only.
 # The root file system may be read-only. Kept is /var/lib/dateline, to be mounted; /run/dateline is for what a server
 # counts while it runs, in memory if it may be.
+#
+# BASE can name the image by its digest (python@sha256:...), for builds that are the same every time.
 
-ARG PYTHON=3.12
+ARG BASE=python:3.12-slim
 
-FROM python:${PYTHON}-slim AS base
+FROM ${BASE} AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --system --uid 10001 --no-create-home --home-dir /var/lib/dateline dateline \
     && install -d -o dateline -g dateline -m 0750 /var/lib/dateline \

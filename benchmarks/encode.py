@@ -22,10 +22,10 @@ import report
 import torch
 
 from index.article import Article
+from index.embeddings import embedding_text
 from index.encoder import DEFAULT_MODEL, load_encoder
 from index.encoding.original import load_original
 from index.encoding.runtime import FastEncoder
-from index.ingest import embedding_text
 from index.passages import PassageSettings, passage_spans
 from index.reading.files import documents
 from index.reading.pool import read_all

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlencode
 
 import numpy as np
@@ -32,12 +32,10 @@ _RECEIVED_AT_ONCE = 1 << 18
 class Server:
     """`dateline serve` as users start it, on a port of its own; stopped at the end of a `with`."""
 
-    def __init__(self, index: Path, *options: str) -> None:
+    def __init__(self, index: Path, *options: str, log: IO[str] | int = subprocess.DEVNULL) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "web", "serve", "--index", str(index.absolute()), "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, *options], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.process = subprocess.Popen([*command, *options], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=log)
 
     def __enter__(self) -> Self:
         self.wait(lambda: self.get("/readyz")[0] == 200)

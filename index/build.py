@@ -17,6 +17,7 @@ from index.errors import DatelineError, IndexDamaged, IndexingError, IndexMissin
 from index.fetching import FetchSettings, documents_from_web
 from index.generation import (
     FORMAT,
+    OLDEST_READABLE_FORMAT,
     OLDEST_UPGRADABLE_FORMAT,
     RECALL_TARGET,
     Layout,
@@ -42,6 +43,8 @@ from index.reading.documents import Document
 from index.reading.fields import FieldMap
 from index.reading.files import documents
 from index.reading.pool import Item, read_all
+from index.recovery import known_live, known_manifest
+from index.salvage import salvaged
 from index.urls import is_web_address
 
 
@@ -104,7 +107,7 @@ def rebuild(
         donors = _donors(root, layout, encoder.identity)
         for donor in donors:
             open_files.callback(donor.close)
-        items = _items(sources, catalog, intake or Intake()) if sources else _stored(live_generation(root))
+        items = _items(sources, catalog, intake or Intake()) if sources else _stored(known_live(root))
         ingest(items, catalog, donors, encoder, settings, tally, progress)
         catalog.remove_stale()
         counts = catalog.counts()
@@ -195,15 +198,20 @@ def _origins_set_aside(catalog: Catalog) -> list[str]:
 
 
 def _stored(layout: Layout) -> Iterator[Item]:
-    """Everything that a generation holds, also one of an older format."""
-    current = load_manifest(layout, oldest=OLDEST_UPGRADABLE_FORMAT).format == FORMAT
+    """Everything that a generation holds, also one of an older format; of a damaged one what is still whole."""
+    try:
+        journal = known_manifest(layout, oldest=OLDEST_UPGRADABLE_FORMAT).format >= OLDEST_READABLE_FORMAT
+    except IndexDamaged:
+        journal = True
     # Opened where it is read: in the background thread.
-    with closing(Catalog.snapshot(layout.catalog)) as catalog:
-        yield from (Item(0, article.id, article) for article in catalog.all_articles())
-        if not current:
-            return
-        yield from (Item(0, document.source, document) for document in catalog.journal.documents_set_aside())
-        yield from (Item(0, receipt.url, receipt) for receipt in catalog.journal.receipts())
+    for content in salvaged(layout.catalog, journal=journal):
+        match content:
+            case Receipt():
+                yield Item(0, content.url, content)
+            case SetAside():
+                yield Item(0, content.source, content)
+            case _:
+                yield Item(0, content.id, content)
 
 
 def _report(tally: Tally, manifest: Manifest) -> Report:
@@ -215,7 +223,7 @@ def _report(tally: Tally, manifest: Manifest) -> Report:
 
 def _live_manifest(root: Path) -> Manifest | None:
     try:
-        return load_manifest(live_generation(root), oldest=OLDEST_UPGRADABLE_FORMAT)
+        return known_manifest(known_live(root), oldest=OLDEST_UPGRADABLE_FORMAT)
     except (IndexMissing, IndexDamaged, IndexOutdated):
         return None  # a rebuild is how these are mended
 
@@ -232,7 +240,7 @@ def _copy_of_live(root: Path, model: ModelIdentity, settings: PassageSettings) -
             return None
         put_right(live)
         with closing(Catalog.snapshot(live.catalog)) as catalog:
-            if catalog.problems() or changed_files(live, load_manifest(live)):
+            if catalog.problems(model.document_prompt) or changed_files(live, load_manifest(live)):
                 return None
             layout = new_generation(root)
             catalog.copy_to(layout.catalog)
@@ -272,8 +280,8 @@ def _donors(root: Path, new: Layout, model: ModelIdentity) -> list[Catalog]:
     donors = []
     for layout in other_generations(root, including_live=True):
         try:
-            if layout != new and load_manifest(layout, oldest=OLDEST_UPGRADABLE_FORMAT).model == model:
-                donors.append(Catalog.snapshot(layout.catalog))
+            if layout != new and known_manifest(layout, oldest=OLDEST_UPGRADABLE_FORMAT).model == model:
+                donors.append(Catalog.donor(layout.catalog))
         except (IndexDamaged, IndexOutdated):
             continue
     return donors

@@ -6,40 +6,41 @@ number is never used twice, not even by another generation, and what it stands f
 so a derived index is in step exactly when it holds the same numbers.
 """
 
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.article import Article, Copy, Passage, content_hash
-from index.database import Connection, connect, require_table, transaction
+from index.article import Article, Copy, Passage
+from index.database import Connection, connect, copy_to, require_readable, require_table, transaction
 from index.duplicates import fingerprints
+from index.embeddings import Embeddings
 from index.encoder import Matrix
-from index.errors import IndexDamaged
+from index.errors import MEND_CATALOG, IndexDamaged, IndexUnwritable
+from index.examination import problems_of
 from index.history import History
 from index.identity import has_derived_id
 from index.journal import Journal, now
-from index.schema import FOLLOWING, SCHEMA
+from index.rows import READ, STORED, article_of, row_of
+from index.schema import CHECKSUMS, FOLLOWING, SCHEMA
 from index.stories import Stories
 from index.urls import normalised_url
 from index.vectors import Numbers
 
-_ARTICLE_COLUMNS = "id, title, text, url, published, updated, authors, source, language, section, summary, extra"
-# Half precision moves a cosine by less than 0.001 and halves the file.
-_STORED_VECTOR = np.dtype("<f2")
-# SQLite's default limit on bound values is 32,766.
-_ROWS_A_QUERY = 10_000
 _PASSAGES_A_PART = 2_000
 _ARTICLES_A_PART = 200
 # Passage numbers of a generation begin at a random multiple of this, so that a derived file of
 # another generation shares no number with this one and cannot be mistaken for its own.
 _NUMBERS_A_GENERATION = 2**32
+_GENERATIONS = 2**31
+# Of two that go on from one past, the chance of going on at the same place is one in so many; a catalog can be
+# restored about as often until it has gone through all places.
+_GENERATIONS_AHEAD = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Catalog:
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self._stories = Stories(connection)
+        self._embeddings = Embeddings(connection)
         self.journal = Journal(connection)
         self.history = History(connection)
         self.path = path
@@ -82,7 +84,7 @@ class Catalog:
         """A new, empty catalog at `path`."""
         connection = connect(path)
         connection.executescript(SCHEMA + FOLLOWING)
-        first = secrets.randbelow(2**31) * _NUMBERS_A_GENERATION
+        first = secrets.randbelow(_GENERATIONS) * _NUMBERS_A_GENERATION
         connection.execute("INSERT INTO sqlite_sequence VALUES ('passages', ?)", (first,))
         return cls(connection, path)
 
@@ -90,15 +92,27 @@ class Catalog:
     def open(cls, path: Path) -> Self:
         """The catalog at `path`, for writing. Raises IndexDamaged when it is not one."""
         catalog = cls._existing(path)
-        known = catalog._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'stale'").fetchone()
-        if not known:  # an index of format 2
-            catalog._connection.executescript(FOLLOWING)
+        try:
+            catalog._bring_up_to_date()
+        except BaseException:
+            catalog.close()
+            raise
         return catalog
+
+    def _bring_up_to_date(self) -> None:
+        """Adds what catalogs of formats 2 and 3 do not have."""
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'made_with'").fetchone():
+            self._connection.executescript(FOLLOWING)
+        if not self._embeddings.have_checksums():
+            with transaction(self._connection):
+                if not self._embeddings.have_checksums():  # nobody else was faster
+                    for statement in CHECKSUMS:
+                        self._connection.execute(statement)
 
     @classmethod
     def _existing(cls, path: Path) -> Self:
         if not path.is_file():
-            raise IndexDamaged(f"{path} is missing. Restore it from a backup, or run: dateline rebuild SOURCE")
+            raise IndexDamaged(f"{path} is missing. {MEND_CATALOG}")
         return cls(require_table(connect(path), "changes", path), path)
 
     @classmethod
@@ -106,14 +120,22 @@ class Catalog:
         """The catalog as it stands now, for reading: later changes by others are not seen."""
         try:
             catalog = cls._existing(path)
-        except IndexDamaged:
-            if not path.is_file():
+        except (IndexDamaged, IndexUnwritable):
+            log = path.with_name(f"{path.name}-wal")
+            if not path.is_file() or (log.is_file() and log.stat().st_size):
                 raise
             # Where the folder cannot be written, SQLite can only read what is wholly in the file.
             catalog = cls(require_table(connect(path, immutable=True), "changes", path), path)
         catalog._connection.execute("BEGIN")
         catalog.counts()  # the snapshot begins with the first read
         return catalog
+
+    @classmethod
+    def donor(cls, path: Path) -> Self:
+        """The catalog at `path`, however damaged, for what can still be read of it."""
+        if not path.is_file():
+            raise IndexDamaged(f"{path} is missing. {MEND_CATALOG}")
+        return cls(require_readable(connect(path), path), path)
 
     def close(self) -> None:
         """Closes the file; a snapshot is let go."""
@@ -128,27 +150,24 @@ class Catalog:
         articles are on the disk.
         """
         with self._change("add"):
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
-                ((key, vector.astype(_STORED_VECTOR).tobytes()) for key, vector in vectors.items()),
-            )
+            self._embeddings.store(vectors)
             replaced = [id for item in prepared for id in (item.article.id, item.replaces) if id]
             stale = [embedding for id in replaced for embedding in self._drop(id)]
             for item in prepared:
                 self._insert(item)
-            self._forget_unused(stale)
+            self._embeddings.forget_unused(stale)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Removes these articles in one transaction."""
         with self._change("remove"):
-            self._forget_unused([embedding for id in ids for embedding in self._drop(id)])
+            self._embeddings.forget_unused([embedding for id in ids for embedding in self._drop(id)])
 
     def keep_only_vectors(self) -> None:
         """Empties a catalog that was never finished of all but its vectors, which cost the most."""
         with transaction(self._connection):
             for table in (
                 "fingerprints", "passages", "articles", "set_aside", "receipts", "passages_removed",
-                "articles_touched", "stale",
+                "articles_touched", "stale", "made_with",
             ):  # fmt: skip
                 self._connection.execute(f"DELETE FROM {table}")
 
@@ -156,7 +175,7 @@ class Catalog:
         """Holds all articles for stale until a source confirms them, and forgets what runs left behind."""
         with transaction(self._connection):
             self._connection.execute("INSERT OR IGNORE INTO stale SELECT id FROM articles")
-            for table in ("set_aside", "receipts"):
+            for table in ("set_aside", "receipts", "made_with"):
                 self._connection.execute(f"DELETE FROM {table}")
 
     def confirm(self, ids: Iterable[str]) -> None:
@@ -171,27 +190,35 @@ class Catalog:
             self.confirm(ids)
 
     def copy_to(self, path: Path) -> None:
-        """Writes all of this moment into a file at `path`."""
-        copy = connect(path)
-        try:
-            self._connection.backup(copy)
-        finally:
-            copy.close()
+        """Writes all of this moment into a file at `path`. Raises IndexUnwritable when that cannot be done."""
+        copy_to(self._connection, path)
+
+    def count_elsewhere(self) -> None:
+        """Goes on numbering passages at another place.
+
+        For a catalog that has its past in common with another: what is added to both from now on shares no number.
+        """
+        with transaction(self._connection):
+            (last,) = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'passages'").fetchone()
+            ahead = last // _NUMBERS_A_GENERATION + 1 + secrets.randbelow(_GENERATIONS_AHEAD)
+            if ahead < _GENERATIONS:
+                self._connection.execute(
+                    "UPDATE sqlite_sequence SET seq = ? WHERE name = 'passages'", (ahead * _NUMBERS_A_GENERATION,)
+                )
 
     def drop_unused_vectors(self) -> None:
         """Forgets the vectors that no passage uses."""
         with transaction(self._connection):
-            self._connection.execute("DELETE FROM vectors WHERE embedding NOT IN (SELECT embedding FROM passages)")
+            self._embeddings.drop_unused()
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the one file, as far as open snapshots allow, without waiting."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _insert(self, item: Prepared) -> None:
-        row = _article_row(item.article)
-        columns = f"{_ARTICLE_COLUMNS}, content_hash, address"
+        row = row_of(item.article)
         number = self._connection.execute(
-            f"INSERT INTO articles ({columns}) VALUES ({', '.join('?' * len(row))}) RETURNING number", row
+            f"INSERT INTO articles ({STORED}) VALUES ({', '.join('?' * len(row))}) RETURNING number", row
         ).fetchone()[0]
         passages = (
             (number, start, end, embedding) for (start, end), embedding in zip(item.spans, item.embeddings, strict=True)
@@ -213,13 +240,6 @@ class Catalog:
         self._connection.execute("DELETE FROM articles WHERE number = ?", (number,))
         return embeddings
 
-    def _forget_unused(self, embeddings: Iterable[bytes]) -> None:
-        self._connection.executemany(
-            "DELETE FROM vectors WHERE embedding = ?1"
-            " AND NOT EXISTS (SELECT 1 FROM passages WHERE passages.embedding = ?1)",
-            ((embedding,) for embedding in embeddings),
-        )
-
     @contextmanager
     def _change(self, kind: str) -> Iterator[None]:
         with transaction(self._connection):
@@ -238,23 +258,23 @@ class Catalog:
 
     def has_vectors(self) -> bool:
         """Whether anything was embedded."""
-        return self._connection.execute("SELECT 1 FROM vectors LIMIT 1").fetchone() is not None
+        return self._embeddings.any()
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """The content hash of each of these articles that is stored."""
-        return dict(self._select("SELECT id, content_hash FROM articles WHERE id IN ({})", ids))
+        return dict(self._connection.select("SELECT id, content_hash FROM articles WHERE id IN ({})", ids))
 
     def passages_in(self, ids: Sequence[str]) -> int:
         """How many passages these articles have; ids that are not stored have none."""
         query = "SELECT count(*) FROM passages JOIN articles ON articles.number = article WHERE id IN ({})"
-        return sum(count for (count,) in self._select(query, list(dict.fromkeys(ids))))
+        return sum(count for (count,) in self._connection.select(query, list(dict.fromkeys(ids))))
 
     def ids(self, names: Sequence[str]) -> dict[str, str]:
         """For each name that is the id or the URL of a stored article, that article's id."""
         addresses = {normalised_url(name): name for name in names}
-        rows = self._select("SELECT address, id FROM articles WHERE address IN ({})", list(addresses))
+        rows = self._connection.select("SELECT address, id FROM articles WHERE address IN ({})", list(addresses))
         found = {addresses[address]: id for address, id in rows}
-        return found | {id: id for (id,) in self._select("SELECT id FROM articles WHERE id IN ({})", names)}
+        return found | {id: id for (id,) in self._connection.select("SELECT id FROM articles WHERE id IN ({})", names)}
 
     def version(self, article: Article) -> Article | None:
         """The stored article that is the same as this one, if there is one (see index/identity.py).
@@ -280,9 +300,9 @@ class Catalog:
         return self._stories.copies(numbers)
 
     def articles(self, numbers: Sequence[int]) -> dict[int, Article]:
-        """Articles by number."""
-        rows = self._select(f"SELECT number, {_ARTICLE_COLUMNS} FROM articles WHERE number IN ({{}})", numbers)
-        return {row[0]: _article(row[1:]) for row in rows}
+        """Articles by number. Raises IndexDamaged when one is not what was stored, as all that reads articles does."""
+        rows = self._connection.select(f"SELECT number, {READ} FROM articles WHERE number IN ({{}})", numbers)
+        return {row[0]: article_of(row[1:]) for row in rows}
 
     def article(self, id: str) -> tuple[int, Article] | None:
         """An article and its number, by id."""
@@ -291,12 +311,12 @@ class Catalog:
 
     def all_articles(self) -> Iterator[Article]:
         """Every article, in the order of their arrival; memory stays flat."""
-        for row in self._connection.execute(f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY number"):
-            yield _article(row)
+        for row in self._connection.execute(f"SELECT {READ} FROM articles ORDER BY number"):
+            yield article_of(row)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
         """Passages by number."""
-        rows = self._select("SELECT number, article, start, end FROM passages WHERE number IN ({})", numbers)
+        rows = self._connection.select("SELECT number, article, start, end FROM passages WHERE number IN ({})", numbers)
         return {row[0]: Passage(*row) for row in rows}
 
     def passages_of(self, article: int) -> list[Passage]:
@@ -339,77 +359,36 @@ class Catalog:
         return np.fromiter((number for (number,) in rows), dtype=np.int64)
 
     def vectors(self, numbers: Numbers, dimension: int) -> Matrix:
-        """The embeddings of these passages, shape (len(numbers), dimension)."""
-        matrix: Matrix = np.zeros((len(numbers), dimension), dtype=np.float32)
-        query = "SELECT number, vector FROM passages JOIN vectors USING (embedding) WHERE number IN ({})"
-        position = {number: row for row, number in enumerate(numbers.tolist())}
-        for number, blob in self._select(query, numbers.tolist()):
-            if len(blob) != dimension * _STORED_VECTOR.itemsize:
-                raise IndexDamaged(f"A vector in {self.path} has a wrong length. Run: dateline rebuild")
-            matrix[position[number]] = np.frombuffer(blob, dtype=_STORED_VECTOR)
-        return matrix
+        """The embeddings of these passages, shape (len(numbers), dimension).
+
+        Raises IndexDamaged when one is not what was stored.
+        """
+        return self._embeddings.of(numbers.tolist(), dimension)
 
     def known_vectors(self, embeddings: Sequence[bytes]) -> dict[bytes, Matrix]:
-        """Those of these embeddings that are stored, by hash."""
-        rows = self._select("SELECT embedding, vector FROM vectors WHERE embedding IN ({})", embeddings)
-        size = _STORED_VECTOR.itemsize
-        whole = ((key, blob) for key, blob in rows if len(blob) % size == 0)
-        return {key: np.frombuffer(blob, _STORED_VECTOR).astype(np.float32) for key, blob in whole}
+        """Those of these embeddings that are stored and whole, by hash; what stands on damaged pages is left out."""
+        return self._embeddings.known(embeddings)
 
-    def problems(self) -> list[str]:
-        """What is wrong with the file itself; empty when it is whole."""
-        try:
-            return self._problems()
-        except IndexDamaged as error:
-            return [str(error)]
+    def keep_facts(self, facts: str) -> None:
+        """Remembers with what the generation was made."""
+        if self.facts() != facts:
+            with transaction(self._connection):
+                self._connection.execute("INSERT OR REPLACE INTO made_with VALUES (1, ?)", (facts,))
 
-    def _problems(self) -> list[str]:
-        execute = self._connection.execute
-        problems = [row[0] for row in execute("PRAGMA integrity_check") if row[0] != "ok"]
-        problems += [
-            f"table {row[0]} row {row[1]} refers to nothing in {row[2]}" for row in execute("PRAGMA foreign_key_check")
-        ]
-        outside = execute(
-            "SELECT count(*) FROM passages JOIN articles ON articles.number = article"
-            " WHERE start < 0 OR start >= end OR end > length(text)"
-        ).fetchone()[0]
-        if outside:
-            problems.append(f"{outside} passages point outside their article")
-        lengths = [length for (length,) in execute("SELECT DISTINCT length(vector) FROM vectors")]
-        if len(lengths) > 1 or any(length % _STORED_VECTOR.itemsize for length in lengths):
-            problems.append("some vectors have a wrong length")
-        for number, stored in execute("SELECT number, content_hash FROM articles").fetchall():
-            if content_hash(self.articles([number])[number]) != stored:
-                problems.append(f"article {number} is not what was stored")
-        return problems
+    def facts(self) -> str | None:
+        """With what the generation was made; None where nobody told."""
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'made_with'").fetchone():
+            return None  # a catalog of format 2 or 3 to which nobody has written since
+        row = self._connection.execute("SELECT facts FROM made_with").fetchone()
+        return str(row[0]) if row else None
+
+    def problems(self, document_prompt: str | None = None) -> list[str]:
+        """What is wrong with the file itself; empty when it is whole.
+
+        With the prompt of the model that made the vectors, passages are held against the names of theirs.
+        """
+        return problems_of(self._connection, document_prompt, checksums=self._embeddings.have_checksums())
 
     def _number(self, id: str) -> int | None:
         row = self._connection.execute("SELECT number FROM articles WHERE id = ?", (id,)).fetchone()
         return None if row is None else int(row[0])
-
-    def _select(self, query: str, values: Sequence[Any]) -> Iterator[Any]:
-        for part in _parts(values, _ROWS_A_QUERY):
-            yield from self._connection.execute(query.format(", ".join("?" * len(part))), part).fetchall()
-
-
-def _article_row(article: Article) -> tuple[Any, ...]:
-    return (
-        article.id, article.title, article.text, article.url, article.published, article.updated,
-        json.dumps(article.authors, ensure_ascii=False), article.source, article.language, article.section,
-        article.summary, json.dumps(dict(article.extra), ensure_ascii=False), content_hash(article),
-        normalised_url(article.url) if article.url else None,
-    )  # fmt: skip
-
-
-def _article(row: Sequence[Any]) -> Article:
-    id, title, text, url, published, updated, authors, source, language, section, summary, extra = row
-    return Article(
-        id=id, title=title, text=text, url=url, published=published, updated=updated,
-        authors=tuple(json.loads(authors)), source=source, language=language, section=section,
-        summary=summary, extra=json.loads(extra),
-    )  # fmt: skip
-
-
-def _parts(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(values), size):
-        yield list(values[start : start + size])

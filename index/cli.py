@@ -3,62 +3,35 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from index.configuration import configured
-from index.errors import DatelineError, UsageError
+from index.backup_cli import backup, restore, rollback
+from index.command_line import (
+    Command,
+    counted,
+    encoder_option,
+    index_option,
+    json_option,
+    quiet_option,
+    run_command_line,
+    step_back,
+    write_json,
+)
+from index.errors import UsageError
 
 if TYPE_CHECKING:
     from index.build import Report
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 _SHOWN_SET_ASIDE = 10
 # Reading keeps up with the encoder on far fewer.
 _MOST_READERS = 8
-_INTERRUPTED = 130
-# While articles are added, the slowest answer of a server is then that of an undisturbed one; otherwise ten times
-# as slow (benchmarks/update.py).
-_NICE = 10
-
-
-def index_option(command: Command) -> Command:
-    """`--index DIR`."""
-    return click.option(
-        "--index", "root", type=click.Path(path_type=Path), envvar="DATELINE_INDEX", default="dateline-index",
-        show_default="$DATELINE_INDEX or ./dateline-index", help="Folder of the index.",
-    )(command)  # fmt: skip
-
-
-def json_option(command: Command) -> Command:
-    """`--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")(command)
-
-
-def quiet_option(command: Command) -> Command:
-    """`--quiet`."""
-    return click.option("--quiet", is_flag=True, help="No progress and no messages.")(command)
-
-
-def encoder_option(command: Command) -> Command:
-    """`--encoder auto|torch|fast`."""
-    return click.option(
-        "--encoder", type=click.Choice(["auto", "torch", "fast"]), default="auto", show_default=True,
-        help="How the model is run: as exported for this processor, or by torch.",
-    )(command)  # fmt: skip
-
-
-def _step_back() -> None:
-    """Lets searches go first: a server on the same machine stays as fast as it was, and nothing else is slower."""
-    if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _run_options(command: Command) -> Command:
@@ -70,6 +43,9 @@ def _run_options(command: Command) -> Command:
                      help="Of feeds and sitemaps, only what is dated this day or later."),
         click.option("--delay", type=click.FloatRange(0, 3600), metavar="SECONDS",
                      help="Wait this long between two requests to one site.  [default: 1]"),
+        click.option("--allow-network", "networks", multiple=True, metavar="NETWORK",
+                     help="Fetch from addresses that are not of the public internet, too: 10.0.0.0/8, say, or"
+                          " 127.0.0.1; may be repeated."),
         click.option("--map-file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
                      help="YAML or JSON file that says which of our fields is which of theirs."),
         click.option("--map", "mapping", multiple=True, metavar="OURS=THEIRS",
@@ -105,7 +81,7 @@ def rebuild(
     from index.encoder import load_encoder
     from index.generation import carried_encoder
 
-    _step_back()
+    step_back()
     _check_model(model)
     intake, settings = _intake(**reading), _settings(passage_words)
     load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
@@ -135,7 +111,7 @@ def add(
 
     if not sources and not retry:
         raise UsageError("Say what to add: a file, a folder or a web address, or --retry.")
-    _step_back()
+    step_back()
     intake = _intake(**reading)
     load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
     with _progress(sources, quiet) as progress:
@@ -152,7 +128,7 @@ def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> No
     """Remove articles by id or URL."""
     from index.build import remove as run
 
-    _step_back()
+    step_back()
     removed = run(root, names)
     if as_json:
         write_json({"removed": removed})
@@ -166,6 +142,7 @@ def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> No
 @json_option
 def stats(set_aside: bool, root: Path, as_json: bool) -> None:
     """Say what is in the index."""
+    from index.restore import kept_generation
     from index.stats import documents_set_aside, index_stats
 
     if set_aside:
@@ -175,7 +152,8 @@ def stats(set_aside: bool, root: Path, as_json: bool) -> None:
         for document in () if as_json else documents:
             click.echo(f"{document.source}: {document.reason}")
         return
-    figures = index_stats(root)
+    kept = kept_generation(root)
+    figures = {**index_stats(root), "kept": kept.folder.name if kept else None}
     if as_json:
         write_json(figures)
         return
@@ -189,19 +167,24 @@ def stats(set_aside: bool, root: Path, as_json: bool) -> None:
 @index_option
 @json_option
 def check(repair: bool, root: Path, as_json: bool) -> None:
-    """Say whether the index is whole."""
+    """Say whether the index, or a backup, is whole."""
+    from index.backup_record import backup_in, backup_problems
     from index.check import problems
     from index.check import repair as mend
 
-    _step_back()
-    found = mend(root) if repair else problems(root)
+    step_back()
+    sealed = None if repair else backup_in(root)
+    found = mend(root) if repair else backup_problems(sealed) if sealed else problems(root)
     left = problems(root) if repair and found else found
     if as_json:
         write_json({"ok": not left, "problems": left, "repaired": found if repair else []})
     else:
         for problem in found:
             click.echo(f"{'Repaired' if repair else 'Problem'}: {problem}")
-        click.echo("The index is whole." if not left else "The index is damaged. Run: dateline check --repair")
+        if sealed:
+            click.echo("The backup is whole." if not left else "The backup is damaged. Take another one.")
+        else:
+            click.echo("The index is whole." if not left else "The index is damaged. Run: dateline check --repair")
     if left:
         sys.exit(1)
 
@@ -225,66 +208,12 @@ def export(output: Any, root: Path) -> None:
         catalog.close()
 
 
-COMMANDS: tuple[click.Command, ...] = (rebuild, add, remove, stats, check, export)
-
-
-def command_line(commands: Sequence[click.Command], *, whole: bool = True) -> click.Group:
-    """The `dateline` command with these subcommands; whether they are all that it has."""
-    group = click.Group("dateline", commands=list(commands), help="Semantic search over a news corpus.")
-    return click.version_option(package_name="dateline", prog_name="dateline")(configured(group, whole=whole))
-
-
-def run_command_line(commands: Sequence[click.Command], *, whole: bool = True) -> None:
-    """Runs the command line and exits: 0 done, 1 failed, 2 bad usage; errors are one line on stderr."""
-    try:
-        status = command_line(commands, whole=whole).main(standalone_mode=False)
-        _flush()
-        sys.exit(status if isinstance(status, int) else 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2 if isinstance(error, click.UsageError) else 1)
-    except UsageError as error:
-        _fail(str(error), 2)
-    except DatelineError as error:
-        _fail(str(error), 1)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("Interrupted. What was already stored is kept.", _INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone, which is its good right ("| head").
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
-    except Exception as error:
-        if os.environ.get("DATELINE_DEBUG"):
-            raise
-        _fail(f"Unexpected {type(error).__name__}: {error}. Set DATELINE_DEBUG=1 for the details, and report it.", 1)
-
-
-def write_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: "1 article", "2 articles"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+COMMANDS: tuple[click.Command, ...] = (rebuild, add, remove, stats, check, export, backup, restore, rollback)
 
 
 def main() -> None:
     """Runs the commands of this room."""
     run_command_line(COMMANDS, whole=False)
-
-
-def _fail(message: str, status: int) -> None:
-    click.echo(f"dateline: {' '.join(message.split())}", err=True)
-    sys.exit(status)
-
-
-def _flush() -> None:
-    sys.stdout.flush()
 
 
 def _progress(sources: Sequence[str], quiet: bool) -> Any:
@@ -295,13 +224,17 @@ def _progress(sources: Sequence[str], quiet: bool) -> Any:
 
 
 def _intake(
-    workers: int, mapping: tuple[str, ...], map_file: Path | None, delay: float | None, since: datetime | None
-) -> Any:
+    workers: int, mapping: tuple[str, ...], map_file: Path | None, delay: float | None, since: datetime | None,
+    networks: tuple[str, ...],
+) -> Any:  # fmt: skip
     from index.build import Intake
     from index.fetching import FetchSettings
+    from index.fetching.addresses import network_of
     from index.reading.fields import FieldMap
 
-    fetching = FetchSettings(since=since.date().isoformat() if since else None)
+    fetching = FetchSettings(
+        since=since.date().isoformat() if since else None, networks=tuple(map(network_of, networks))
+    )
     if delay is not None:
         fetching = replace(fetching, delay=delay)
     return Intake(workers, FieldMap.parse(mapping, map_file), fetching)

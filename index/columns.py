@@ -8,19 +8,22 @@ JSON header, the header, the arrays.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import IndexDamaged
+from index.errors import MEND_DERIVED, IndexDamaged
 
 Numbers = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 _TYPES: dict[str, Any] = {"I64": np.int64, "I32": np.int32}
 _ALIGNMENT = 8
+# One more than the last day that Python knows, in the year 9999.
+_DAYS = date.max.toordinal() + 1
 NO_NAME = -1
 """The code of what has no name."""
 
@@ -187,9 +190,37 @@ def load_columns(path: Path) -> PassageColumns:
         arrays: dict[str, Any] = {name: _mapped(path, start, header[name]) for name in _ARRAYS}
         told = header["__metadata__"]
         names: dict[str, Any] = {name: tuple(json.loads(told[name])) for name in _NAMES}
-        return PassageColumns(change=int(told["change"]), **arrays, **names)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{path} is missing or damaged. Run: dateline check --repair") from error
+        columns = PassageColumns(change=int(told["change"]), **arrays, **names)
+        if not _is_sound(columns):
+            raise ValueError("it points nowhere")
+        return columns
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise IndexDamaged(f"{path} is missing or damaged. {MEND_DERIVED}") from error
+
+
+def _is_sound(columns: PassageColumns) -> bool:
+    """Whether all that points into something points into it: a look at every value, a millisecond a million."""
+    articles, offsets = len(columns.article_numbers), columns.author_offsets
+    coded = (
+        (columns.article_positions, 0, articles),
+        (columns.days, 0, _DAYS),
+        (columns.sources, NO_NAME, len(columns.source_names)),
+        (columns.languages, NO_NAME, len(columns.language_names)),
+        (columns.author_codes, 0, len(columns.author_names)),
+    )
+    one_an_article = (columns.days, columns.sources, columns.languages, columns.stories, offsets[1:])
+    return (
+        len(columns.article_positions) == len(columns.numbers)
+        and all(array.ndim == 1 and len(array) == articles for array in one_an_article)
+        and all(not len(codes) or (codes.min() >= least and codes.max() < end) for codes, least, end in coded)
+        and (offsets[0], offsets[-1]) == (0, len(columns.author_codes))
+        and all(_ascends(array) for array in (columns.numbers, columns.article_numbers))
+        and not np.any(offsets[1:] < offsets[:-1])
+    )
+
+
+def _ascends(numbers: Numbers) -> bool:
+    return not np.any(numbers[1:] <= numbers[:-1])
 
 
 def _mapped(path: Path, start: int, entry: dict[str, Any]) -> NDArray[Any]:

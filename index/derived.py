@@ -9,10 +9,11 @@ Terms follow every change. Columns and vectors are files that are mapped and nev
 what came later, and they are written anew when that is more than a little.
 """
 
-import os
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,15 @@ from index import lists as inverted
 from index.article import Article
 from index.catalog import Catalog
 from index.columns import Numbers, PassageColumns, load_columns, save_columns
+from index.durable import draft_of, replace_durably
 from index.encoder import Matrix
 from index.errors import IndexDamaged
-from index.generation import Layout, Manifest, as_sealed, load_manifest, replace_durably, save_manifest, sealed
-from index.terms import TermDocument, Terms, day_ordinal
+from index.generation import Layout, Manifest, as_sealed, load_manifest, save_manifest, sealed
+from index.recovery import facts_of, require_own
+from index.terms import TermDocument, Terms, TermsDamaged, day_ordinal
 from index.vectors import Vectors, write_vectors, written_numbers
+
+log = logging.getLogger(__name__)
 
 # Files that lag by fewer passages than these are not rewritten: readers add the rest in memory in
 # milliseconds, while rewriting costs in proportion to the whole index.
@@ -49,15 +54,16 @@ def bring_in_step(layout: Layout, *, afresh: bool = False, copy_of: Manifest | N
     catalog = Catalog.open(layout.catalog)
     try:
         if afresh or not _terms_followed(catalog, layout, copy_of or manifest):
-            numbers, articles = catalog.numbers(), catalog.article_numbers()
-            terms_in_step(catalog, _open_or_create(layout.terms, afresh=afresh), numbers)
-            article_terms_in_step(catalog, _open_or_create(layout.article_terms, afresh=afresh), articles)
+            _bring_terms(layout.terms, partial(terms_in_step, catalog), catalog.numbers(), afresh=afresh)
+            articles = catalog.article_numbers()
+            _bring_terms(layout.article_terms, partial(article_terms_in_step, catalog), articles, afresh=afresh)
         lags = afresh or _lags(catalog, layout, manifest)
         if not lags or manifest.files:  # a generation that was never sealed is seen by nobody yet
             manifest = _seal(catalog, layout, manifest)
         if lags:
-            if afresh:
-                layout.lists.unlink(missing_ok=True)
+            if afresh:  # else what is damaged would be taken over
+                for arrays in (layout.lists, layout.columns):
+                    _drop(arrays)
             manifest = _write_arrays(catalog, layout, manifest)
             manifest = _seal(catalog, layout, manifest)
             catalog.history.forget(load_columns(layout.columns).change)
@@ -76,6 +82,7 @@ def put_right(layout: Layout) -> Manifest:
     manifest = load_manifest(layout)
     catalog = Catalog.open(layout.catalog)
     try:
+        require_own(catalog, layout, manifest)
         change = catalog.history.last_change()
     finally:
         catalog.close()
@@ -171,10 +178,13 @@ def _terms_followed(catalog: Catalog, layout: Layout, manifest: Manifest) -> boo
     if (len(terms), len(articles)) != (manifest.passages, manifest.articles):
         return False
     history = catalog.history
-    removed, added = history.removed_passages(since), history.passages_after(manifest.last_passage)
-    _changed(terms, removed, lambda missing: _passage_documents(catalog, missing), added)
-    removed, added = history.removed_articles(since), history.articles_after(manifest.last_article)
-    _changed(articles, removed, lambda missing: _article_documents(catalog, missing), added)
+    try:
+        removed, added = history.removed_passages(since), history.passages_after(manifest.last_passage)
+        _changed(terms, removed, lambda missing: _passage_documents(catalog, missing), added)
+        removed, added = history.removed_articles(since), history.articles_after(manifest.last_article)
+        _changed(articles, removed, lambda missing: _article_documents(catalog, missing), added)
+    except TermsDamaged:
+        return False
     return (len(terms), len(articles)) == (counts.passages, counts.articles)
 
 
@@ -198,16 +208,23 @@ def _article_documents(catalog: Catalog, numbers: Numbers) -> Iterator[TermDocum
     return (document(number, article) for number, article in catalog.each_article(numbers))
 
 
-def _open_or_create(folder: Path, *, afresh: bool) -> Terms:
-    if not afresh:
-        try:
-            return Terms.open(folder)
-        except IndexDamaged:
-            pass
-    return Terms.create(folder)
+def _bring_terms(folder: Path, in_step: Callable[[Terms, Numbers], Terms], numbers: Numbers, *, afresh: bool) -> None:
+    """Has the terms in a folder hold exactly these numbers; those that cannot go on are made anew."""
+    try:
+        terms = Terms.create(folder) if afresh else Terms.open(folder)
+    except IndexDamaged:
+        terms, afresh = Terms.create(folder), True
+    try:
+        in_step(terms, numbers)
+    except TermsDamaged as error:
+        if afresh:
+            raise
+        log.warning("%s is made anew: %s", folder, error)
+        in_step(Terms.create(folder), numbers)
 
 
 def _seal(catalog: Catalog, layout: Layout, manifest: Manifest) -> Manifest:
+    catalog.keep_facts(facts_of(manifest))
     counts = catalog.counts()
     last_passage, last_article = catalog.history.last_numbers()
     manifest = replace(
@@ -295,11 +312,17 @@ def _means(vectors: Vectors, columns: PassageColumns, articles: Numbers) -> Iter
 
 def _write(path: Path, save: Callable[[Path], None]) -> None:
     """Replaces the file at `path` by what `save` writes, whole or not at all; those who map the old one keep it."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    draft = draft_of(path)
     try:
         save(draft)
         replace_durably(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _drop(path: Path) -> None:
+    """Deletes what should be a file, whatever it is."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -5,14 +5,25 @@ DatelineError
 │   └── QueryError       a search parameter is wrong; HTTP answers 400 and names the field
 ├── SourceError          one document cannot be read; it is set aside and the run goes on
 ├── ModelError           the embedding model is missing, broken or not the index's own
+├── BackupError          a backup cannot be made or is not whole, or there is nothing to go back to
 └── IndexingError        the index on disk cannot serve
     ├── IndexMissing     there is no index there
     ├── IndexLocked      another process is writing to it
+    ├── IndexSealed      it is a backup, to which nobody writes
+    ├── IndexUnwritable  the disk is full, fails, or may not be written to
     ├── IndexDamaged     a file is missing or does not hold what the manifest promises
     └── IndexOutdated    the index was written by another format
 
 A message says what happened, where, and what to do next.
 """
+
+MEND_DERIVED = "Run: dateline check --repair"
+"""What to do where something is damaged that the catalog can make again."""
+MEND_CATALOG = (
+    "Restore a backup with: dateline restore BACKUP; or keep what is whole with: dateline rebuild, without sources;"
+    " or run: dateline rebuild SOURCE"
+)
+"""What to do where the catalog is damaged, in the order in which least is lost."""
 
 
 class DatelineError(Exception):
@@ -39,6 +50,10 @@ class ModelError(DatelineError):
     """The embedding model cannot be loaded or does not fit the index."""
 
 
+class BackupError(DatelineError):
+    """A backup cannot be made or is not whole, or there is no generation to go back to."""
+
+
 class IndexingError(DatelineError):
     """The index on disk cannot serve."""
 
@@ -49,6 +64,20 @@ class IndexMissing(IndexingError):
 
 class IndexLocked(IndexingError):
     """Another process is writing to the index."""
+
+
+class IndexSealed(IndexingError):
+    """The index is a backup, to which nobody writes."""
+
+
+class IndexUnwritable(IndexingError):
+    """The disk is full, fails, or may not be written to; `what` could not be written for this `reason`."""
+
+    def __init__(self, what: str, reason: object) -> None:
+        super().__init__(
+            f"{what} could not be written ({reason}). See to the disk and run the command again; what was stored"
+            " before is kept."
+        )
 
 
 class IndexDamaged(IndexingError):

@@ -25,8 +25,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from index.durable import replace_durably, write_durably
 from index.errors import IndexDamaged
-from index.generation import replace_durably, write_durably
 
 Numbers = NDArray[np.int64]
 Codes = NDArray[np.uint32]
@@ -254,6 +254,8 @@ def _read(path: Path) -> _Part:
     ends = list(accumulate(sizes, initial=_HEADER.size))
     views = (raw[start:end].view(kind) for (kind, _), (start, end) in zip(fields, pairwise(ends), strict=True))
     numbers, starts, lengths, runs, counts = views
+    if (starts[0], starts[-1]) != (0, codes) or np.any(starts[1:] < starts[:-1]):
+        raise ValueError(f"{path.name} is damaged: its runs do not follow one another")
     return _Part(path.name, numbers, starts, lengths, runs, counts, words)
 
 

@@ -27,15 +27,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from index.durable import drop_litter, make_folder, sync_folder, write_durably
 from index.encoder import ModelIdentity
-from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
+from index.errors import MEND_DERIVED, IndexDamaged, IndexLocked, IndexMissing, IndexOutdated, IndexSealed
 from index.passages import PassageSettings
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever an older Dateline could misread what this one writes, or this one what that wrote.
 
 2: catalogs know addresses, stories, fingerprints and receipts.
 3: vectors in half precision, columns, the manifest knows when files were written.
+4: vectors and manifest have checksums, the catalog knows what the generation was made with.
 """
 OLDEST_READABLE_FORMAT = 2
 OLDEST_UPGRADABLE_FORMAT = 1
@@ -44,6 +46,12 @@ OLDEST_UPGRADABLE_FORMAT = 1
 RECALL_TARGET = 0.99
 """The share of the ten nearest passages that a dense search over very many should find."""
 
+BACKUP_FILE = "backup.json"
+"""Stands in the folder of an index that is a backup, and says of what: see index/backup.py."""
+
+# From this format on a manifest without a checksum is damaged.
+_FIRST_WITH_CHECKSUM = 4
+_CHECKSUM_DIGITS = 16
 _HOLDER = re.compile(r"process (?P<process>[1-9]\d*) on (?P<host>.+)\n")
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -133,19 +141,19 @@ def new_generation(root: Path) -> Layout:
 def live_generation(root: Path) -> Layout:
     """The generation that answers searches.
 
-    Raises IndexMissing when nothing was ever built, IndexDamaged when it is gone.
+    Raises IndexMissing when nothing was ever built, IndexDamaged when nothing says which it is, or it is gone.
     """
     try:
         id = (root / "CURRENT").read_text("utf-8").strip()
     except FileNotFoundError:
+        if _was_finished(root) and not being_written(root):
+            raise IndexDamaged(f"{root / 'CURRENT'} is missing. {MEND_DERIVED}") from None
         raise IndexMissing(f"No index at {root}. Build one with: dateline rebuild SOURCE --index {root}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise IndexDamaged(f"{root / 'CURRENT'} cannot be read ({error}). Run: dateline rebuild SOURCE") from error
+        raise IndexDamaged(f"{root / 'CURRENT'} cannot be read ({error}). {MEND_DERIVED}") from error
     layout = Layout(_generations(root) / id)
     if not _ID.fullmatch(id) or not layout.folder.is_dir():
-        raise IndexDamaged(
-            f"{root / 'CURRENT'} names no generation in {_generations(root)}. Run: dateline rebuild SOURCE"
-        )
+        raise IndexDamaged(f"{root / 'CURRENT'} names no generation in {_generations(root)}. {MEND_DERIVED}")
     return layout
 
 
@@ -160,31 +168,43 @@ def go_live(root: Path, layout: Layout) -> None:
     """Switches to `layout` atomically and drops all but it and the generation that was live."""
     before = live_id(root)
     for folder in (layout.terms, layout.article_terms, layout.folder, _generations(root)):
-        _sync_folder(folder)
-    write_durably(root / "CURRENT", f"{layout.folder.name}\n")
+        sync_folder(folder)
+    make_current(root, layout)
     for other in other_generations(root):
         if other.folder.name != before:
             shutil.rmtree(other.folder, ignore_errors=True)
 
 
+def make_current(root: Path, layout: Layout) -> None:
+    """Names the generation that is live."""
+    write_durably(root / "CURRENT", f"{layout.folder.name}\n")
+
+
 def save_manifest(layout: Layout, manifest: Manifest) -> None:
     """Writes the manifest so that a reader sees the old or the new one, never half of it."""
-    write_durably(layout.manifest, json.dumps(asdict(manifest), indent=2) + "\n")
+    fields = asdict(manifest)
+    write_durably(layout.manifest, json.dumps({**fields, "checksum": checksum_of(fields)}, indent=2) + "\n")
 
 
 def load_manifest(layout: Layout, *, oldest: int = OLDEST_READABLE_FORMAT) -> Manifest:
     """The manifest of a generation.
 
-    Raises IndexDamaged when it is missing or torn, IndexOutdated when its format is older than
-    `oldest` or newer than this Dateline's.
+    Raises IndexDamaged when it is missing, not what was written or another generation's, IndexOutdated when its
+    format is older than `oldest` or newer than this Dateline's.
     """
     try:
         fields: dict[str, Any] = json.loads(layout.manifest.read_text("utf-8"))
-        written = fields.get("format")
+        written, checksum = fields.get("format"), fields.pop("checksum", None)
+        if checksum is not None and checksum != checksum_of(fields):
+            raise ValueError("its checksum is wrong")
         if isinstance(written, int) and not oldest <= written <= FORMAT:
             raise IndexOutdated(
                 f"{layout.folder} has format {written}, this Dateline's is {FORMAT}. {_way_out(written)}"
             )
+        if checksum is None and not (isinstance(written, int) and written < _FIRST_WITH_CHECKSUM):
+            raise ValueError("it has no checksum")
+        if fields["generation"] != layout.folder.name:
+            raise ValueError(f"it is that of generation {fields['generation']}")
         fields["model"] = ModelIdentity(**fields["model"])
         fields["passage_settings"] = PassageSettings(**fields["passage_settings"])
         fields["files"] = {
@@ -192,9 +212,13 @@ def load_manifest(layout: Layout, *, oldest: int = OLDEST_READABLE_FORMAT) -> Ma
         }
         return Manifest(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise IndexDamaged(
-            f"{layout.manifest} is missing or damaged ({type(error).__name__}). Run: dateline rebuild SOURCE"
-        ) from error
+        reason = str(error) if type(error) is ValueError else type(error).__name__
+        raise IndexDamaged(f"{layout.manifest} is missing or damaged ({reason}). {MEND_DERIVED}") from error
+
+
+def checksum_of(fields: dict[str, Any]) -> str:
+    """What stands behind facts in JSON: one changed digit in them would be another model or other passages."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:_CHECKSUM_DIGITS]
 
 
 def _way_out(written: int) -> str:
@@ -211,15 +235,15 @@ def new_manifest(layout: Layout, model: ModelIdentity, settings: PassageSettings
     return Manifest(layout.folder.name, created, version("dateline"), model, settings)
 
 
-def share_derived_files(of: Layout, to: Layout) -> None:
+def share_derived_files(of: Layout, to: Layout, *, linked: bool = True) -> None:
     """Puts the derived files of one generation into another: as links where the system can, for none is ever changed.
 
-    tantivy replaces the files that it keeps its books in, so those are copied.
+    tantivy replaces the files that it keeps its books in, so those are copied; without `linked`, everything is.
     """
     for path in _derived_files(of):
         shared = to.folder / path.relative_to(of.folder)
         shared.parent.mkdir(exist_ok=True)
-        if path.suffix != ".json":
+        if linked and path.suffix != ".json":
             with suppress(OSError):
                 shared.hardlink_to(path)
                 continue
@@ -266,8 +290,15 @@ def changed_files(layout: Layout, manifest: Manifest) -> list[str]:
     return missing + [name for name in present if file_sha256(layout.folder / name) != manifest.files[name][1]]
 
 
+def unknown_files(layout: Layout, manifest: Manifest) -> list[str]:
+    """Files among the terms that the manifest does not know."""
+    names = (path.relative_to(layout.folder).as_posix() for path in _derived_files(layout))
+    return [name for name in names if name not in manifest.files]
+
+
 def _derived_files(layout: Layout) -> list[Path]:
-    found = (path for folder in (layout.terms, layout.article_terms) for path in sorted(folder.iterdir()))
+    folders = (folder for folder in (layout.terms, layout.article_terms) if folder.is_dir())
+    found = (path for folder in folders for path in sorted(folder.iterdir()))
     terms = (path for path in found if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock")
     arrays = (layout.columns, layout.vectors, layout.article_vectors, layout.lists)
     return [*(path for path in arrays if path.is_file()), *terms]
@@ -281,20 +312,30 @@ def file_sha256(path: Path) -> str:
 
 @contextmanager
 def writer_lock(root: Path, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Makes this process the only writer of the index. Raises IndexLocked when another one is."""
-    root.mkdir(parents=True, exist_ok=True)
+    """Makes this process the only writer of the index.
+
+    Raises IndexLocked when another one is, and IndexSealed when it is a backup.
+    """
+    if (root / BACKUP_FILE).exists():
+        raise IndexSealed(f"{root} is a backup and stays as it is. Put it in place with: dateline restore {root}")
+    make_folder(root)
     holder = root / "LOCK.holder"
     lock = FileLock(root / "LOCK", timeout=wait_seconds)
     try:
         lock.acquire()
     except Timeout:
-        who = holder.read_text("utf-8").strip() if holder.is_file() else "another process"
+        who = "another process"
+        with suppress(OSError, UnicodeDecodeError):
+            who = holder.read_text("utf-8").strip() or who
         raise IndexLocked(f"{root} is being written by {who}. Wait for it to end, or stop it.") from None
     try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+        with suppress(OSError):  # it only tells others who writes
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+        drop_litter(root)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -315,36 +356,6 @@ def being_written(root: Path) -> bool:
     return True
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replaces the file at `path` with `text`, atomically, and waits until it is on the disk."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
-        draft.write_text(text, "utf-8")
-        replace_durably(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def replace_durably(draft: Path, path: Path) -> None:
-    """Renames `draft` to `path` once its bytes are on the disk, and makes the new name last."""
-    _sync(draft)
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "posix":  # a folder cannot be opened elsewhere
-        _sync(path)
-
-
 def carried_encoder(root: Path) -> Path:
     """Where an index carries the exported model that it was built with, so that it is searched without torch."""
     return root / "encoder"
@@ -356,6 +367,15 @@ def live_id(root: Path) -> str:
         return live_generation(root).folder.name
     except (IndexMissing, IndexDamaged):
         return ""
+
+
+def _was_finished(root: Path) -> bool:
+    """Whether any generation was ever sealed, as far as manifests can be read."""
+    for layout in other_generations(root, including_live=True):
+        with suppress(IndexDamaged, IndexOutdated):
+            if load_manifest(layout).files:
+                return True
+    return False
 
 
 def _generations(root: Path) -> Path:

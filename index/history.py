@@ -28,6 +28,11 @@ class History:
         """The number of the last change."""
         return int(self._connection.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()[0])
 
+    def last_moment(self) -> str:
+        """When the last change was made, as ISO 8601 in UTC; empty where there was none."""
+        row = self._connection.execute("SELECT at FROM changes ORDER BY number DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else ""
+
     def last_numbers(self) -> tuple[int, int]:
         """The highest numbers of a passage and an article; 0 where there is none."""
         row = self._connection.execute(

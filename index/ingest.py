@@ -5,7 +5,6 @@ embedded before take that vector, the rest is embedded, and each batch is stored
 Memory does not grow with the corpus.
 """
 
-import hashlib
 import queue
 import threading
 import time
@@ -17,7 +16,8 @@ from typing import Any
 from index.article import Article, Receipt, SetAside, content_hash
 from index.catalog import Catalog, Prepared
 from index.duplicates import fingerprints
-from index.encoder import Encoder, Matrix, ModelIdentity
+from index.embeddings import embedding_name, embedding_text
+from index.encoder import Encoder, Matrix
 from index.errors import IndexDamaged
 from index.identity import has_derived_id, updated
 from index.passages import PassageSettings, passage_spans
@@ -30,7 +30,6 @@ _BATCH_CHARACTERS = 900_000
 _BATCH_DOCUMENTS = 1_000
 # Articles that may wait between reading and embedding.
 _READ_AHEAD = 256
-_KEY_BYTES = 16
 _STOP_CHECK_SECONDS = 0.2
 
 
@@ -177,7 +176,7 @@ def _store(
         with tally.timed("passages"):
             spans = tuple(passage_spans(article.text, settings))
         shown = [embedding_text(article.title, article.text[start:end]) for start, end in spans]
-        keys = [_key(encoder.identity, text) for text in shown]
+        keys = [embedding_name(encoder.identity.document_prompt, text) for text in shown]
         texts.update(zip(keys, shown, strict=True))
         with tally.timed("fingerprints"):
             prints = fingerprints(article.text)
@@ -194,16 +193,6 @@ def _store(
     with tally.timed("store"):
         catalog.store(prepared, known | dict(zip(new, vectors, strict=True)))
     return sum(key not in known for item in prepared for key in item.embeddings)
-
-
-def embedding_text(title: str, passage: str) -> str:
-    """What is embedded for a passage: the title travels with it."""
-    return f"{title}\n{passage}"
-
-
-def _key(model: ModelIdentity, text: str) -> bytes:
-    """Names what was embedded: the text as the model sees it."""
-    return hashlib.sha256(f"{model.document_prompt}\0{text}".encode()).digest()[:_KEY_BYTES]
 
 
 def _ahead(items: Iterable[Item]) -> Iterator[Item]:

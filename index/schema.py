@@ -22,8 +22,8 @@ CREATE TABLE passages (
 );
 CREATE INDEX passages_by_article ON passages (article);
 CREATE INDEX passages_by_embedding ON passages (embedding);
--- One vector for each distinct text that was embedded, named by the hash of that text.
-CREATE TABLE vectors (embedding BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+-- One vector for each distinct text that was embedded, named by the hash of that text; CRC-32 of both.
+CREATE TABLE vectors (embedding BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER) WITHOUT ROWID;
 CREATE TABLE changes (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE set_aside (source TEXT PRIMARY KEY, reason TEXT NOT NULL, origin TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE receipts (url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, stamp TEXT) WITHOUT ROWID;
@@ -46,5 +46,13 @@ CREATE TRIGGER IF NOT EXISTS story_changed AFTER UPDATE OF story ON articles BEG
 END;
 -- Articles of the generation before that no source of a rebuild has confirmed yet.
 CREATE TABLE IF NOT EXISTS stale (id TEXT PRIMARY KEY) WITHOUT ROWID;
+-- What the manifest says of model and passages, so that a lost manifest costs nothing: one row.
+CREATE TABLE IF NOT EXISTS made_with (only INTEGER PRIMARY KEY CHECK (only = 1), facts TEXT NOT NULL);
 """
-"""Added to catalogs of format 2 by whoever writes to them next."""
+"""Added to catalogs of formats 2 and 3 by whoever writes to them next."""
+
+CHECKSUMS = (
+    "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
+    "UPDATE vectors SET checksum = crc32(embedding, vector)",
+)
+"""Done likewise in one transaction; `crc32` is the one of index/database.py."""

@@ -28,10 +28,11 @@ from index.derived import (
     vectors_in_step,
 )
 from index.encoder import Matrix, ModelIdentity
-from index.errors import IndexDamaged, IndexLocked
+from index.errors import IndexDamaged, IndexLocked, IndexSealed, IndexUnwritable
 from index.filters import Filters
 from index.generation import FORMAT, Layout, Manifest, live_generation, load_manifest, missing_files, writer_lock
 from index.names import Names
+from index.recovery import require_own
 from index.scope import Scope, scope_of
 from index.terms import Terms, Word
 from index.vectors import Vectors
@@ -192,7 +193,13 @@ class EmbeddedStore:
         self.manifest = manifest
         self._catalog = Catalog.snapshot(layout.catalog)
         try:
+            require_own(self._catalog, layout, manifest)
             self._counts = self._catalog.counts()
+            if self._counts.change < manifest.change:
+                log.warning(
+                    "%s ends with change %d, %d were made: unless it is from a backup, the others are lost",
+                    layout.catalog, self._counts.change, manifest.change,
+                )  # fmt: skip
             self._columns = known_columns(self._catalog, layout)
             self._vectors = vectors_in_step(
                 self._catalog,
@@ -224,7 +231,7 @@ class EmbeddedStore:
                 layout = live_generation(root)
                 # With no writer about, files that are not as they were sealed are damage.
                 bring_in_step(layout, afresh=bool(missing_files(layout, load_manifest(layout))))
-        except (IndexLocked, OSError) as error:
+        except (IndexLocked, IndexSealed, IndexUnwritable, OSError) as error:
             # A writer at work will finish by itself; where nothing can be written, memory serves.
             log.info("lexical index of %s is not in step: %s", root, error)
             return store if isinstance(error, IndexLocked) else store._with_terms_in_memory()

@@ -78,9 +78,11 @@ class Stories:
             shared.update(article for (article,) in rows.fetchall())
         likely = [article for article, count in shared.most_common(_MOST_JUDGED) if count >= LEAST_SHARED]
         for article in likely:
-            yield self._connection.execute(
+            found = self._connection.execute(
                 "SELECT number, coalesce(story, number), text, published FROM articles WHERE number = ?", (article,)
             ).fetchone()
+            if found:  # in a damaged table a fingerprint may be left of an article that is gone
+                yield found
 
     def _members(self, stories: Iterable[int]) -> list[int]:
         values = list(stories)

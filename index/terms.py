@@ -9,7 +9,8 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice, product
@@ -23,7 +24,7 @@ import tantivy
 from index.bm25 import K1, Matches, matches
 from index.compounds import compounds
 from index.encoder import Matrix
-from index.errors import IndexDamaged
+from index.errors import MEND_DERIVED, IndexDamaged, IndexUnwritable
 from index.filters import Filters
 from index.forward import GAP, Forward, code
 from index.slips import beginnings, slips
@@ -42,6 +43,8 @@ _MOST_WORDINGS = 64
 # Runs of letters and digits, as tantivy cuts them; in scripts beyond these, some marks are letters to tantivy only.
 _LETTERS = re.compile(r"[^\W_]+")
 _MARKS = re.compile("[^\\x00-\u0344\u1e00-\u24b5\u2500-\u27bf]")
+# What tantivy says where the system refused; of a thread that failed so it knows no more than that it is gone.
+_THE_DISK_FAILED = re.compile(r"\(os error (?!2\))\d+\)|writer was killed|IoError")
 # Stems of words that were seen; news has some 100,000 of them.
 _STEMS_KEPT = 1 << 16
 # Frequencies of stems that were asked for; the index answers in microseconds, a query asks a hundred times.
@@ -151,6 +154,10 @@ def as_word(word: Word | str) -> Word:
     return Word(((word,),)) if isinstance(word, str) else word
 
 
+class TermsDamaged(IndexDamaged):
+    """A term index that can be opened is not whole."""
+
+
 class Terms:
     """A tantivy index in a folder, or in memory where no folder is given."""
 
@@ -177,11 +184,13 @@ class Terms:
             if len(terms._forward) < len(terms):
                 raise ValueError("words are missing")
             return terms
-        except (ValueError, OSError) as error:
+        except BaseException as error:
+            if not (isinstance(error, (ValueError, OSError)) or _is_panic(error)):
+                raise
             if "Permission denied" in str(error):
                 # tantivy takes a lock file even to read.
                 raise PermissionError(f"{folder} cannot be opened where nothing can be written") from error
-            raise IndexDamaged(f"{folder} is not a term index ({error}). Run: dateline check --repair") from error
+            raise IndexDamaged(f"{folder} is not a term index ({error}). {MEND_DERIVED}") from error
 
     @classmethod
     def create(cls, folder: Path | None) -> Self:
@@ -191,7 +200,10 @@ class Terms:
         folder.unlink() if folder.is_file() else shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         Forward(folder).flush()
-        return cls(tantivy.Index(_schema(), path=str(folder), reuse=False), folder)
+        try:
+            return cls(tantivy.Index(_schema(), path=str(folder), reuse=False), folder)
+        except ValueError as error:
+            raise IndexUnwritable(str(folder), error) from error
 
     def add(self, documents: Iterable[TermDocument]) -> None:
         """Adds passages whose numbers are not here yet, from the next commit on at the latest."""
@@ -200,42 +212,67 @@ class Terms:
         for position, document in enumerate(documents, start=1):
             if position % _DOCUMENTS_A_COMMIT == 0:
                 self._forward.flush()  # first: no passage is found whose words are not there
-                writer.commit()
+                with self._writing():
+                    writer.commit()
             text = _with_compounds(document.text)
             self._forward.add(document.number, _codes(text), ordered=document.spelled)
-            writer.add_document(
-                tantivy.Document(
-                    passage=document.number,
-                    day=document.day,
-                    source=document.source,
-                    author=list(document.authors),
-                    language=document.language,
-                    body=text,
-                    word=text if document.spelled else [],
-                    title=_with_compounds(document.title),
-                )
+            indexed = tantivy.Document(
+                passage=document.number,
+                day=document.day,
+                source=document.source,
+                author=list(document.authors),
+                language=document.language,
+                body=text,
+                word=text if document.spelled else [],
+                title=_with_compounds(document.title),
             )
+            with self._writing():
+                writer.add_document(indexed)
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Drops passages, from the next commit on."""
         writer = self._open_writer()
-        for number in numbers:
-            writer.delete_documents_by_term("passage", int(number))
+        with self._writing():
+            for number in numbers:
+                writer.delete_documents_by_term("passage", int(number))
 
     def commit(self) -> None:
         """Makes all changes durable and visible to new searches."""
         if self._writer is not None:
             self._forward.flush()
-            self._writer.commit()
-            self._writer.wait_merging_threads()
+            with self._writing():
+                self._writer.commit()
+                self._writer.wait_merging_threads()
             self._writer = None
         self.refresh()
         self._forward.drop_gone(self.numbers, len(self))
 
+    @contextmanager
+    def _naming_damage(self) -> Iterator[None]:
+        """Calls damage by its name: tantivy meets it with errors and with panics, which Python has no class for."""
+        try:
+            yield
+        except BaseException as error:
+            if not (isinstance(error, (ValueError, TypeError)) or _is_panic(error)):
+                raise
+            raise TermsDamaged(f"{self._folder or 'The term index'} is damaged ({error}). {MEND_DERIVED}") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """As `_naming_damage`, but a disk that is full or fails is no damage."""
+        try:
+            with self._naming_damage():
+                yield
+        except IndexDamaged as error:
+            if _THE_DISK_FAILED.search(str(error)):
+                raise IndexUnwritable(str(self._folder), error.__cause__) from error.__cause__
+            raise
+
     def refresh(self) -> None:
         """Sees what has been committed since."""
-        self._index.reload()
-        self._searcher = self._index.searcher()
+        with self._naming_damage():
+            self._index.reload()
+            self._searcher = self._index.searcher()
         self._forward.refresh()  # after it: the words of every passage are written before the passage
         self._ever = max(len(self), _documents_ever(self._folder))
         self._none_removed = self._folder is not None and self._ever == len(self)
@@ -248,7 +285,8 @@ class Terms:
     def numbers(self) -> Numbers:
         """All passage numbers in the index, ascending."""
         count = max(1, len(self))
-        hits = self._searcher.search(tantivy.Query.all_query(), count, count=False).hits
+        with self._naming_damage():
+            hits = self._searcher.search(tantivy.Query.all_query(), count, count=False).hits
         return np.sort(self._passage_numbers([address for _, address in hits]))
 
     def search(
@@ -295,13 +333,15 @@ class Terms:
         *whole, last = spellings(typed) or [""]
         if not last:
             return np.empty(0, dtype=np.int64)
-        begun = self._searcher.terms_with_prefix(_TITLE, last)
+        with self._naming_damage():
+            begun = self._searcher.terms_with_prefix(_TITLE, last)
         ends = sorted(begun, key=lambda found: -found[1])[:_MOST_WORDINGS]
         stems = dict.fromkeys([*(stem for stem, _, _ in stems_in(last)), *(stem for stem, _ in ends)])
         any_end = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._side_by_side(_TITLE, [s])) for s in stems])
         wanted = [self._side_by_side(_TITLE, [stem]) for word in whole for stem, _, _ in stems_in(word)]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in (any_end, *wanted)])
-        hits = self._searcher.search(query, size, count=False, order_by_field="day").hits
+        with self._naming_damage():
+            hits = self._searcher.search(query, size, count=False, order_by_field="day").hits
         return self._passage_numbers([address for _, address in hits])
 
     def ideal(self, words: Iterable[Word | str]) -> float:
@@ -331,23 +371,26 @@ class Terms:
         """
         fuzzy = tantivy.Query.fuzzy_term_query(self._schema, _WORD, word, distance)
         letters, found = set(word), dict[str, int]()
-        if not self._searcher.search(fuzzy, 1).count:  # tantivy finds the passages at once, but does not say the words
-            return found
-        for beginning in beginnings(word):
-            for other, passages in self._searcher.terms_with_prefix(_WORD, beginning):
-                # Cheap looks leave few words to the slow one.
-                if (
-                    abs(len(other) - len(word)) <= distance
-                    and len(letters.difference(other)) <= distance
-                    and len(set(other) - letters) <= distance
-                    and 0 < slips(word, other, distance) <= distance
-                ):
-                    found[other] = passages
+        with self._naming_damage():
+            # tantivy finds the passages at once, but does not say the words
+            if not self._searcher.search(fuzzy, 1).count:
+                return found
+            begun = [found for part in beginnings(word) for found in self._searcher.terms_with_prefix(_WORD, part)]
+        for other, passages in begun:
+            # Cheap looks leave few words to the slow one.
+            if (
+                abs(len(other) - len(word)) <= distance
+                and len(letters.difference(other)) <= distance
+                and len(set(other) - letters) <= distance
+                and 0 < slips(word, other, distance) <= distance
+            ):
+                found[other] = passages
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def holds(self, number: int) -> bool:
         """Whether this passage is, or until the last merge was, in the index."""
-        return bool(self._searcher.doc_freq("passage", number))
+        with self._naming_damage():
+            return bool(self._searcher.doc_freq("passage", number))
 
     def clauses(self, filters: Filters) -> list["Clause"]:
         """`filters`, whose values are exactly the stored ones, as conditions that do not score.
@@ -413,7 +456,8 @@ class Terms:
         if not frequency or self._none_removed:
             return frequency
         query = tantivy.Query.term_query(self._schema, field, term, "basic")
-        return int(self._searcher.search(query, 1).count)  # removed passages do not count
+        with self._naming_damage():
+            return int(self._searcher.search(query, 1).count)  # removed passages do not count
 
     def _doc_freq(self, field: str, term: str) -> int:
         frequencies = self._frequencies
@@ -421,23 +465,32 @@ class Terms:
         if frequency is None:
             if len(frequencies) >= _FREQUENCIES_KEPT:
                 frequencies.clear()
-            frequency = frequencies[field, term] = int(self._searcher.doc_freq(field, term))
+            with self._naming_damage():
+                frequency = frequencies[field, term] = int(self._searcher.doc_freq(field, term))
         return frequency
 
     def _run(self, clauses: Sequence["Clause"], size: int) -> tuple[Numbers, Matrix]:
         if size <= 0:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        hits = self._searcher.search(tantivy.Query.boolean_query(list(clauses)), size, count=False).hits
+        with self._naming_damage():
+            hits = self._searcher.search(tantivy.Query.boolean_query(list(clauses)), size, count=False).hits
         scores = np.asarray([score for score, _ in hits], dtype=np.float32)
         return self._passage_numbers([address for _, address in hits]), scores
 
     def _passage_numbers(self, addresses: list[tantivy.DocAddress]) -> Numbers:
-        return np.asarray(self._searcher.fast_field_values("passage", addresses), dtype=np.int64)
+        with self._naming_damage():
+            return np.asarray(self._searcher.fast_field_values("passage", addresses), dtype=np.int64)
 
     def _open_writer(self) -> tantivy.IndexWriter:
         if self._writer is None:
-            self._writer = self._index.writer(_WRITER_BYTES, 1)
+            with self._writing():
+                self._writer = self._index.writer(_WRITER_BYTES, 1)
         return self._writer
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether tantivy gave up; the class that says so cannot be imported."""
+    return type(error).__name__ == "PanicException"
 
 
 Clause = tuple[tantivy.Occur, tantivy.Query]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from index.cli import COMMANDS as INDEX_COMMANDS
-from index.cli import counted, encoder_option, index_option, json_option, run_command_line, write_json
+from index.command_line import counted, encoder_option, index_option, json_option, run_command_line, write_json
 from index.filters import Filters
 from search.query import COLLAPSES, FUSIONS, MAX_RESULTS, MAX_SIZE, MODES, SORTS, SearchRequest
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from index.encoding.trust import NUMBERS_ONLY, check_model
 from index.errors import ModelError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Reranker:
         """
         folder = Path(name_or_path).expanduser()
         here = folder.is_dir()
+        if here:
+            check_model(folder, name_or_path)
         location = str(folder) if here else name_or_path
         try:
             model = _cross_encoder(location, offline=True)
@@ -118,7 +121,9 @@ def _cross_encoder(location: str, *, offline: bool) -> "CrossEncoder":
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    return CrossEncoder(location, local_files_only=offline)
+    return CrossEncoder(
+        location, local_files_only=offline, trust_remote_code=False, model_kwargs=dict(NUMBERS_ONLY)
+    )  # fmt: skip
 
 
 def _scores_pairs(model: "CrossEncoder") -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from web.answers import Answer
 from web.keys import KeyRing, Scope
 from web.refusals import Refusals
-from web.visits import Visit
+from web.visits import Step, Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -25,10 +25,13 @@ _UNKNOWN = "The server does not know this API key; it may have been removed."
 
 
 class Access:
-    """Finds the key that a request shows. If `needed`, nothing but what is open to all is answered without one."""
+    """Finds the key that a request shows. If `needed`, nothing but what is open to all is answered without one.
 
-    def __init__(self, ring: KeyRing, refuse: Refusals, *, needed: bool) -> None:
-        self._ring, self._refuse, self._needed = ring, refuse, needed
+    `limit` is asked about each request that is refused for want of a key, so that nobody tries keys without end.
+    """
+
+    def __init__(self, ring: KeyRing, refuse: Refusals, *, needed: bool, limit: Step = lambda visit: None) -> None:
+        self._ring, self._refuse, self._needed, self._limit = ring, refuse, needed, limit
 
     def __call__(self, visit: Visit) -> Answer | None:
         """Refuses with 401 who has no key, with 403 whose key does not open this."""
@@ -38,7 +41,7 @@ class Access:
         if not self._needed or scope is None:
             return None
         if visit.key is None:
-            return self._refuse(
+            return self._limit(visit) or self._refuse(
                 visit, 401, "unknown_key" if secret else "key_missing", _UNKNOWN if secret else _MISSING,
                 ("WWW-Authenticate", _challenge(visit.path)),
             )  # fmt: skip

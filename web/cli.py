@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from index.cli import encoder_option, index_option, json_option, run_command_line, write_json
+from index.command_line import encoder_option, index_option, json_option, run_command_line, write_json
 from index.errors import DatelineError
 from search.cli import COMMANDS as SEARCH_COMMANDS
 

@@ -118,6 +118,7 @@ def _framed(message: str, status: int, **card: Any) -> Response:
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors *"
     )
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 

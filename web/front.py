@@ -1,8 +1,8 @@
 """What stands before the application on a server: the way of a request, step by step.
 
-It gets an id, and has to call the server by its name, show a key where one is needed and not ask too often. A
-question that was asked before is then answered from memory; all others wait their turn. Health checks, style sheets
-and descriptions pass by both, exports are sent while they are made. In the end the request is counted and logged.
+It gets an id, and has to call the server by its name, show a key where one is needed and not ask too often; its body
+is received. A question that was asked before is then answered from memory; all others wait their turn. Health checks
+and style sheets pass by both, exports are sent while they are made. In the end the request is counted and logged.
 """
 
 import logging
@@ -17,6 +17,7 @@ from search.query import SearchRequest
 from web import metrics
 from web.admission import Admission
 from web.answers import Answer, answer_of
+from web.bodies import Bodies
 from web.delivery import encoding_for
 from web.logs import log_visit
 from web.memory import Memory
@@ -30,12 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # What costs nothing, or has to be told however much there is to do.
-_AT_ONCE = frozenset(
-    (
-        "/healthz", "/readyz", "/metrics", "/robots.txt", "/favicon.ico", "/opensearch.xml", "/api/openapi.json",
-        "/api/docs",
-    )
-)  # fmt: skip
+_AT_ONCE = frozenset(("/healthz", "/readyz", "/metrics", "/robots.txt", "/favicon.ico", "/opensearch.xml"))
+# As long as a search, and the same on every state of the corpus, which need not be open.
+_DESCRIPTIONS = frozenset(("/api/openapi.json", "/api/docs"))
 _FILES = "/static/"
 _STREAMED = "/export."
 _BUSY = "The server has more to do than it can. Try again in a moment."
@@ -67,14 +65,15 @@ class Front:
         self._app = app
         self._refuse = Refusals(app)
         self._steps = steps(self._refuse)
+        self._bodies = Bodies(self._refuse)
         self._route = metrics.route_finder(app)
         self._log_queries = log_queries
         self._streams = Streams(app.wsgi_app, self._refuse)
-        admission: Admission[Visit] = Admission(
+        self._admission: Admission[Visit] = Admission(
             self._ask, self._busy, threads=threads, queue=queue, patience=patience, watch=_watch
         )
         self._memory = Memory(
-            admission, generation, cache_bytes=cache_bytes, salt=salt, remember=remember,
+            self._admission, generation, cache_bytes=cache_bytes, salt=salt, remember=remember,
             written=lambda: being_written(app.config["INDEX"]),
         )  # fmt: skip
 
@@ -98,10 +97,14 @@ class Front:
         for step in self._steps:
             if answer := step(visit):
                 return answer
+        if refusal := self._bodies(visit):
+            return refusal
         if visit.path.startswith(_STREAMED):
             return self._streams(visit)
         if visit.path in _AT_ONCE or visit.path.startswith(_FILES):
             return self._ask(visit)
+        if visit.path in _DESCRIPTIONS:
+            return self._admission(visit)
         environ = visit.environ
         environ["HTTP_ACCEPT_ENCODING"] = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
         if visit.method == "HEAD":  # the same answer, of which the body is not sent

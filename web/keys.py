@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,8 +21,8 @@ from typing import Literal, get_args
 
 from filelock import FileLock
 
+from index.durable import replace_durably
 from index.errors import DatelineError, UsageError
-from index.generation import replace_durably
 
 Scope = Literal["read", "export", "metrics"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -32,6 +33,9 @@ _BYTES = 32
 _PREFIX = "dateline_"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FORMAT = 1
+# Who reads the file learns names; who writes it has a key.
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_WRITABLE = "%s can be changed by other users of this machine (mode %o). Run: chmod go-w %s"
 
 
 class KeysDamaged(DatelineError):
@@ -97,7 +101,7 @@ def remove_key(path: Path, name: str) -> None:
 class KeyRing:
     """The keys in a file, as they are now: it is looked at before each use, and read when it has changed.
 
-    A file that cannot be read opens nothing.
+    A file that cannot be read opens nothing. That others may change it, and so let in whom they like, is logged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,6 +127,8 @@ class KeyRing:
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
         known, keys = self._read
         if seen != known:
+            if state.st_mode & _WRITABLE_BY_OTHERS:
+                log.warning(_WRITABLE, self._path, stat.S_IMODE(state.st_mode), self._path)
             try:
                 keys = load_keys(self._path)
             except KeysDamaged as error:

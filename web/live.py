@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from index.database import settle_log
 from index.encoder import Encoder, EncoderKind, load_encoder
 from index.errors import DatelineError, IndexMissing, ModelError, QueryError
 from index.generation import carried_encoder, live_generation
@@ -77,6 +78,7 @@ class LiveEngine:
         self._failed = failed
         self._engine: Engine | None = None
         self._seen: State | None = None
+        self._begun_anew: State | None = None
         self._encoders: dict[str | None, Encoder] = {}
         self._reranker: Reranker | None = None
         self._recent: deque[SearchRequest] = deque(maxlen=_REMEMBERED)
@@ -120,6 +122,23 @@ class LiveEngine:
         state = _state(self._root)  # before opening: what is written meanwhile is for the next look
         if state == self._seen:
             return False
+        self._turn_to(state)
+        return True
+
+    def begin_anew(self) -> bool:
+        """Opens the same state again when the catalog's log has become long; says whether it did.
+
+        A log is used again only when nobody reads from it, and a server that once began to read there always does.
+        """
+        if self._seen is None or self._seen == self._begun_anew:
+            return False
+        if not settle_log(live_generation(self._root).catalog):
+            return False
+        self._begun_anew = self._seen
+        self._turn_to(self._seen)
+        return True
+
+    def _turn_to(self, state: State) -> None:
         engine = self._open()
         self._warm_up(engine)
         engine.watch = self._watch
@@ -129,7 +148,6 @@ class LiveEngine:
         self._tried.set()
         if before:
             self._stop.wait(_KEPT_SECONDS)
-        return True
 
     def _follow(self) -> None:
         pause = _LOOK_EVERY_SECONDS
@@ -137,6 +155,8 @@ class LiveEngine:
             try:
                 if self.look():
                     log.info("serving generation %s", self.generation())
+                else:
+                    self.begin_anew()
                 pause = _LOOK_EVERY_SECONDS
             except DatelineError as error:
                 self._failed()

@@ -68,6 +68,7 @@ _ERRORS: Mapping[int, tuple[str, str, str | None]] = {
     401: ("Unauthorized", "A key is needed, or the one sent is not known.", "WWW-Authenticate"),
     403: ("Forbidden", "The key does not have the scope that this needs, or the server has another name.", None),
     404: ("NotFound", "There is no such thing.", None),
+    408: ("TooSlow", "The body did not come in time.", None),
     413: ("TooLarge", "The body is too large.", None),
     415: ("NotJson", "The body is not JSON.", None),
     422: ("InvalidBody", "The body has the wrong shape; `field` names what is wrong.", None),
@@ -135,7 +136,7 @@ def _programs() -> Json:
     found = _json(SearchResponse, examples.SEARCH)
     posted = _operation(
         "searchPosted", found, tag="search", summary="The same, with the parameters as JSON", description=_SEARCH,
-        errors=(400, 413, 415, 422),
+        errors=(400, 408, 413, 415, 422),
     )  # fmt: skip
     body = _json(SearchParameters, {"q": "ferry strike", "source": ["Harbour Wire"]})
     search = _get(
@@ -222,14 +223,15 @@ def _pages() -> Json:
                             parameters=[_ID, *place, marked], errors=(404,), lasting=True),
         "/oembed": _get("oembed", _SOME_JSON, tag="pages", summary="How to embed a passage (oEmbed 1.0)",
                         parameters=cited, errors=(400, 404, 501), lasting=True),
-        "/api/docs": _get("docs", html, tag="pages", summary="The API for people", access="all"),
+        "/api/docs": _get("docs", html, tag="pages", summary="The API for people", access="all", errors=(503,)),
     }  # fmt: skip
 
 
 def _server() -> Json:
     well, text = _json(Status, {"status": "ok"}), _text("text/plain")
     return {
-        "/api/openapi.json": _get("openapi", _SOME_JSON, tag="server", summary="This document", access="all"),
+        "/api/openapi.json": _get("openapi", _SOME_JSON, tag="server", summary="This document", access="all",
+                                  errors=(503,)),
         "/healthz": _get("healthz", well, tag="server", summary="The server is alive", access="always"),
         "/readyz": _get("readyz", well, tag="server", summary="The index is open", access="always", errors=(503,)),
         "/metrics": _get("metrics", text, tag="server", summary="Figures for Prometheus",

@@ -35,7 +35,7 @@ _ROUNDING = 1e-6
 _FREE = ("/healthz", "/readyz")
 _FREE_FOLDER = "/static/"
 _WHILE_TYPING = ("/api/v1/suggest", "/suggest.json")
-_TOO_MANY = "Too many requests in a short time. Wait a few seconds (Retry-After says how many) and ask again."
+TOO_MANY = "Too many requests in a short time. Wait a few seconds (Retry-After says how many) and ask again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,14 @@ class Verdict:
 
 
 class Rates:
-    """The numbers of all visitors, in a mapped file that the workers of a server share."""
+    """The numbers of all visitors, in a mapped file that the workers of a server share, or else of this process."""
 
-    def __init__(self, path: Path, salt: str, clock: Callable[[], float] = monotonic) -> None:
-        with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), _SLOTS * _SLOT_BYTES)
+    def __init__(self, path: Path | None, salt: str, clock: Callable[[], float] = monotonic) -> None:
+        if path is None:
+            self._map = mmap.mmap(-1, _SLOTS * _SLOT_BYTES)
+        else:
+            with path.open("r+b") as file:
+                self._map = mmap.mmap(file.fileno(), _SLOTS * _SLOT_BYTES)
         self._moments = memoryview(self._map).cast("d")
         self._salt = salt.encode()
         self._clock = clock
@@ -87,6 +90,11 @@ def burst(a_minute: int) -> int:
     return max(_LEAST_BURST, a_minute // _BURST_SHARE)
 
 
+def seconds_to_wait(verdict: Verdict) -> str:
+    """What Retry-After says to who may not pass."""
+    return str(max(1, ceil(verdict.retry_after)))
+
+
 class Limit:
     """Lets a visitor ask at most `a_minute` times a minute, or as often as their key says: 429 is for who asks more."""
 
@@ -112,8 +120,8 @@ class Limit:
         )
         if verdict.passes:
             return None
-        retry = ("Retry-After", str(max(1, ceil(verdict.retry_after))))
-        return self._refuse(visit, 429, "too_many_requests", _TOO_MANY, retry)
+        retry = ("Retry-After", seconds_to_wait(verdict))
+        return self._refuse(visit, 429, "too_many_requests", TOO_MANY, retry)
 
 
 @lru_cache(maxsize=4096)

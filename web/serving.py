@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from index.errors import DatelineError
+from web import bodies, streams
 from web.keys import load_keys
 from web.settings import ServeSettings, cores
 
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
 
 # A request may wait as long as people do for a page that they still want.
 _PATIENCE_SECONDS = 2.0
-# Threads that are never held by a waiting search: health checks, style sheets, answers from memory, refusals, and a
-# few exports.
-_SPARE_THREADS = 10
-# Open connections that a worker accepts; idle ones cost little, and a health check needs one too.
-_CONNECTIONS = 512
+# Threads that are never held by a waiting search: health checks, style sheets, answers from memory, refusals.
+_SPARE_THREADS = 10 + bodies.AT_ONCE + streams.MOST
+# Open connections that a worker accepts, if the system lets it have so many descriptors; those of clients that say
+# nothing cost little, but each takes the place of one that would.
+_CONNECTIONS = 4096
+# What a worker opens besides: the files of an index, two states of it while it changes.
+_OTHER_DESCRIPTORS = 512
+# A request's head is one packet or a few. A connection that is kept but not used is closed as soon, too.
+_HEAD_SECONDS = 10
 # A search gives up the interpreter many times, to FAISS, tantivy and SQLite, and has to get it back each time. While
 # a new state is opened beside it, it waits for so long each time; Python's own 5 ms would add up to a spike.
 _SWITCH_SECONDS = 0.0005
@@ -42,6 +47,10 @@ _SWITCH_SECONDS = 0.0005
 # longer than this: then health checks should hear that it is alive.
 _OPEN_SECONDS = 30.0
 _STOP_SECONDS = 10
+_DYING = (
+    "A worker died within seconds of being started anew, so the server ended. The log above may say why; if not, the"
+    " system may have stopped it for want of memory. Start it again, with fewer --workers perhaps."
+)
 _PARENT_LOOK_SECONDS = 1.0
 
 
@@ -56,6 +65,7 @@ def serve(settings: ServeSettings) -> None:
 def _serve(settings: ServeSettings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
 
     settings.tell()
     # Libraries that calculate on several cores at once: together the workers should not use more than there are.
@@ -63,14 +73,19 @@ def _serve(settings: ServeSettings) -> None:
     server = Granian(
         "web.serving:application", address=settings.host, port=settings.port, interface=Interfaces.WSGI, factory=True,
         workers=settings.processes, respawn_failed_workers=True, workers_kill_timeout=_STOP_SECONDS,
-        blocking_threads=settings.threads + settings.queue + _SPARE_THREADS, backpressure=_CONNECTIONS,
-        http=HTTPModes.http1, loop=Loops.asyncio, websockets=False, log_enabled=False,
+        blocking_threads=settings.threads + settings.queue + _SPARE_THREADS, backpressure=_connections(),
+        http=HTTPModes.http1, http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
+        loop=Loops.asyncio, websockets=False, log_enabled=False,
     )  # fmt: skip
     _import_once()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_die_when_told)
     click.echo(f"Dateline is at {settings.address} (stop with Ctrl-C)", err=True)
-    server.serve()
+    try:
+        server.serve()
+    except SystemExit:
+        if not server.interrupt_signal:  # nobody has asked it to stop
+            raise DatelineError(_DYING) from None
 
 
 def application() -> "WSGIApplication":
@@ -112,10 +127,12 @@ def steps(settings: ServeSettings, refuse: "Refusals") -> "list[Step]":
         found.append(Hosts(settings.hosts, refuse))
     if settings.cors_origins:
         found.append(Cors(settings.cors_origins))
-    found.append(Access(KeyRing(settings.keys), refuse, needed=settings.needs_keys))
+    ring = KeyRing(settings.keys)
     if settings.shared:
-        rates = Rates(settings.shared / _RATES, settings.salt)
-        found.append(Limit(rates, settings.requests_a_minute, refuse))
+        limit = Limit(Rates(settings.shared / _RATES, settings.salt), settings.requests_a_minute, refuse)
+        found += (Access(ring, refuse, needed=settings.needs_keys, limit=limit), limit)
+    else:
+        found.append(Access(ring, refuse, needed=settings.needs_keys))
     return found
 
 
@@ -136,6 +153,22 @@ def _shared_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connections() -> int:
+    """How many connections a worker accepts: as many as it may have descriptors for, having asked for enough."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return _CONNECTIONS
+    wanted = _CONNECTIONS + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _CONNECTIONS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, min(_CONNECTIONS, max(soft, allowed) - _OTHER_DESCRIPTORS))
 
 
 def _import_once() -> None:

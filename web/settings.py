@@ -18,7 +18,8 @@ LogFormat = Literal["text", "json"]
 # Beyond this, processes share memory bandwidth more than they share work.
 _MOST_WORKERS = 4
 # Five a second for a minute is more than a person does, and little beside what one worker can answer.
-_RATE_ELSEWHERE = 300
+RATE_ELSEWHERE = 300
+"""Requests a minute of one visitor of a server that others can reach."""
 _ENVIRONMENT = "DATELINE_SERVING"
 
 
@@ -72,7 +73,7 @@ class ServeSettings:
     def requests_a_minute(self) -> int:
         """What one visitor may ask a minute; 0 is no limit."""
         if self.rate is None:
-            return 0 if self.is_local else _RATE_ELSEWHERE
+            return 0 if self.is_local else RATE_ELSEWHERE
         return self.rate
 
     @property

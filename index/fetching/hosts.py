@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from index.article import Receipt
 from index.errors import SourceError
-from index.fetching.client import Client, FetchError, Response
+from index.fetching.client import AddressRefused, Client, FetchError, Response
 from index.fetching.entries import Entry, Part
 from index.fetching.robots import Robots, read_robots, robots_url
 from index.fetching.settings import Clock, FetchSettings
@@ -221,6 +221,9 @@ class Hosts:
         if origin.robots is None:
             try:
                 origin.robots, new = read_robots(self._client, name, origin.receipt, self._clock.time())
+            except AddressRefused as error:
+                origin.refused = error
+                raise
             except FetchError as error:
                 reason = f"robots.txt cannot be read: {error}"
                 again = error.again and task.tries < self._settings.retries

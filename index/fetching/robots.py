@@ -5,7 +5,7 @@ from typing import Any
 
 from index.article import Receipt
 from index.errors import SourceError
-from index.fetching.client import NOT_MODIFIED, Client, FetchError, Response
+from index.fetching.client import NOT_MODIFIED, AddressRefused, Client, FetchError, Response
 from index.fetching.entries import web_address
 from index.fetching.settings import PRODUCT
 
@@ -51,6 +51,8 @@ def read_robots(client: Client, origin: str, receipt: Receipt | None, now: float
         return _again(url, kept, receipt, kept["read"]), False
     try:
         response = _fetched(client, url, receipt if kept else None)
+    except AddressRefused:  # nobody was asked, so nothing is known of rules
+        raise
     except FetchError as error:
         if not error.mendable:  # 4xx and the like: there are no rules
             return Robots(url, "", now, None, None), True

@@ -4,6 +4,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from index.fetching.addresses import Network
+
 MIB = 2**20
 
 
@@ -41,10 +43,12 @@ class FetchSettings:
     `delay` lies between two requests to one host, `hosts` are read at a time, `connect_timeout` and
     `read_timeout` bound one silence, `deadline` a whole response, `retries` follow a first try that
     failed in passing. Entries of feeds and sitemaps from before the ISO day `since` are passed over.
+    Connections are made to the public internet and to `networks`, nowhere else.
     """
 
     delay: float = 1.0  # what people who run news sites ask of crawlers that they do not know
     since: str | None = None
+    networks: tuple[Network, ...] = ()
     connect_timeout: float = 10.0
     read_timeout: float = 20.0  # slow sites answer in ten
     deadline: float = 60.0  # 32 MiB in a minute is half a megabyte a second

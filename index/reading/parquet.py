@@ -15,6 +15,11 @@ _BUFFER_BYTES = 4 * 2**20
 # Bounds on the file's own description of itself, which a damaged one could make endless.
 _MOST_DESCRIBING_BYTES = 64 * 2**20
 _MOST_DESCRIBING_THINGS = 1_000_000
+# A cell is unpacked whole, several times over in memory. News packs to a fifth, the most repetitive logs to a fiftieth;
+# what is small when unpacked, or has the same word in every row, may pack as it likes.
+_MOST_EXPANSION = 200
+_SMALL_COLUMN_BYTES = 64 * 2**20
+_SMALL_CELL_BYTES = 64
 
 
 def parquet_rows(file: IO[bytes], fields: FieldMap) -> Iterator[tuple[Row, int]]:
@@ -32,6 +37,7 @@ def parquet_rows(file: IO[bytes], fields: FieldMap) -> Iterator[tuple[Row, int]]
         )  # fmt: skip
         columns = [str(name) for name in table.schema_arrow.names]
         check_columns(columns, fields)
+        _refuse_bomb(table.metadata)
         count = table.metadata.num_rows
         number = 0
         for batch in table.iter_batches(batch_size=_ROWS, use_threads=False):
@@ -42,6 +48,16 @@ def parquet_rows(file: IO[bytes], fields: FieldMap) -> Iterator[tuple[Row, int]]
                 yield Row(number, without_row_number(record, fields)), count
     except (ArrowException, OSError, ValueError, OverflowError, UnicodeDecodeError) as error:
         raise SourceError(f"damaged Parquet file ({' '.join(str(error).split())[:200]})") from error
+
+
+def _refuse_bomb(described: Any) -> None:
+    """Raises SourceError where a column is said to unpack to far more than text does."""
+    for group in map(described.row_group, range(described.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            unpacked, packed = column.total_uncompressed_size, max(1, column.total_compressed_size)
+            small = unpacked <= max(_SMALL_COLUMN_BYTES, _SMALL_CELL_BYTES * column.num_values)
+            if not small and unpacked > _MOST_EXPANSION * packed:
+                raise SourceError(f"a column of it unpacks to {unpacked // packed:,} times its size")
 
 
 def _plain(value: Any) -> Any:
