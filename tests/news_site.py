@@ -21,11 +21,13 @@ from xml.sax.saxutils import escape
 
 from index.article import Receipt, SetAside
 from index.fetching import FetchSettings, documents_from_web
+from index.fetching.addresses import network_of
 from index.fetching.settings import Clock
 from index.reading.documents import Document
 
 HTML = "text/html; charset=utf-8"
 XML = "application/xml"
+LOOPBACK = (network_of("127.0.0.0/8"),)
 PARAGRAPH = "The harbour master said the ferry had left the marked channel shortly after dawn, in thick fog. "
 
 Misbehaviour = Callable[[BaseHTTPRequestHandler, bytes], None]
@@ -232,7 +234,7 @@ class Reader:
         self.receipts: dict[str, Receipt] = {}
 
     def read(self, *urls: str, **settings: object) -> "Outcome":
-        options = {"clock": self.clock, "read_timeout": 5.0, "retries": 0, **settings}
+        options = {"clock": self.clock, "read_timeout": 5.0, "retries": 0, "networks": LOOPBACK, **settings}
         items = list(documents_from_web(urls, self.receipts.get, FetchSettings(**options)))  # type: ignore[arg-type]
         self.receipts.update({item.url: item for item in items if isinstance(item, Receipt)})
         return Outcome(items)

@@ -20,7 +20,7 @@ from index.article import Article, Receipt, SetAside, content_hash, make_article
 from index.catalog import Catalog, Counts, Prepared
 from index.columns import same_columns
 from index.duplicates import fingerprints
-from index.errors import IndexDamaged
+from index.errors import IndexDamaged, IndexUnwritable
 
 DIMENSION = 4
 
@@ -161,6 +161,24 @@ def test_a_failed_store_leaves_everything_as_it_was(catalog: Catalog, bad: Prepa
         catalog.store([prepared("c", "three"), bad], {key("three"): vector("three")})
     assert (catalog.counts(), texts_of(catalog)) == (before, ["one", "two"])
     assert catalog.known_vectors([key("three")]) == {}
+
+
+def test_a_full_disk_is_told_of_and_loses_nothing(catalog: Catalog) -> None:
+    store(catalog, prepared("a", "one"))
+    catalog._connection.execute("PRAGMA max_page_count = 1")  # SQLite goes no lower than what is there
+    with pytest.raises(IndexUnwritable, match=r"could not be written \(database or disk is full\).* is kept\.$"):
+        store(catalog, prepared("b", "long " * 20_000))
+    assert list(catalog.hashes(["a", "b"])) == ["a"]
+
+
+def test_a_log_that_cannot_be_read_is_not_passed_over(catalog: Catalog, tmp_path: Path) -> None:
+    store(catalog, prepared("a", "one"))
+    copy = tmp_path / "copy.sqlite"
+    copy.write_bytes(catalog.path.read_bytes())
+    copy.with_name("copy.sqlite-wal").write_bytes(catalog.path.with_name("catalog.sqlite-wal").read_bytes())
+    copy.with_name("copy.sqlite-shm").symlink_to(tmp_path / "nowhere" / "nothing")  # as where nothing may be written
+    with pytest.raises(IndexUnwritable):
+        Catalog.snapshot(copy)
 
 
 def test_documents_set_aside_are_remembered_once_each(catalog: Catalog) -> None:

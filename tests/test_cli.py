@@ -8,7 +8,7 @@ import sys
 import pytest
 from sample import ARTICLES, write_jsonl
 
-from index.cli import run_command_line
+from index.command_line import run_command_line
 from web.cli import COMMANDS
 
 

@@ -108,3 +108,24 @@ def test_what_is_no_columns_file_is_damaged(tmp_path: Path, content: bytes) -> N
     (tmp_path / "columns").write_bytes(content)
     with pytest.raises(IndexDamaged):
         load_columns(tmp_path / "columns")
+
+
+def test_a_flipped_bit_leads_nowhere_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "columns"
+    save_columns(path, columns_of([(738_000, "Harbour Wire", "en", ["Bo", "Cy"], 2)] * 3))
+    whole, refused = path.read_bytes(), 0
+    for bit in range(0, 8 * len(whole), 3):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            columns = load_columns(path)
+        except IndexDamaged:
+            refused += 1
+            continue
+        for position in range(len(columns.article_numbers)):
+            columns.authors(position)
+        for names, codes in ((columns.source_names, columns.sources), (columns.language_names, columns.languages)):
+            named(names, codes)
+        assert len(columns.article_numbers[columns.article_positions]) == len(columns.numbers)
+    assert refused > len(whole)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sample import ARTICLES, write_jsonl
 
 from index.build import rebuild
-from index.cli import run_command_line
+from index.command_line import run_command_line
 from index.errors import UsageError
 from search.cli import COMMANDS
 from search.comparison import (

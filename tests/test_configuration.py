@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.cli import command_line, run_command_line
+from index.command_line import command_line, run_command_line
 from index.configuration import default_map, options_of
 from index.errors import UsageError
 from search.cli import COMMANDS as SEARCH_COMMANDS

@@ -13,7 +13,7 @@ import click
 import pytest
 import yaml
 
-from index.cli import command_line
+from index.command_line import command_line
 from index.configuration import default_map, options_of, table_of
 from web.cli import COMMANDS
 

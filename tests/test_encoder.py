@@ -13,9 +13,18 @@ import pytest
 
 from index.encoder import DEFAULT_MODEL, ModelIdentity, begun_query, load_encoder
 from index.encoding import cache, runtime
-from index.encoding.cache import carry, kept_encoder, opened
+from index.encoding.cache import carry, carry_again, kept_encoder, opened
 from index.encoding.original import load_original, local_folder
-from index.encoding.runtime import FACTS_FILE, MODEL_FILE, WEIGHTS_FILE, Facts, FastEncoder, _batches, _padded
+from index.encoding.runtime import (
+    FACTS_FILE,
+    MODEL_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    Facts,
+    FastEncoder,
+    _batches,
+    _padded,
+)
 from index.errors import ModelError
 
 PROJECT = Path(__file__).parent.parent
@@ -134,6 +143,35 @@ def test_weights_that_changed_are_noticed(copy):
     size = (copy / WEIGHTS_FILE).stat().st_size
     (copy / WEIGHTS_FILE).write_bytes(np.random.default_rng(0).bytes(size))
     assert opened(copy, DEFAULT_MODEL) is None
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, WEIGHTS_FILE, TOKENIZER_FILE])
+def test_one_changed_bit_is_noticed(copy, name):
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{name} is not what was exported"):
+        FastEncoder.open(copy)
+
+
+def test_one_changed_digit_in_the_facts_is_noticed(copy):
+    facts = (copy / FACTS_FILE).read_text("utf-8")
+    (copy / FACTS_FILE).write_text(facts.replace('"max_tokens": 256', '"max_tokens": 255'), "utf-8")
+    assert Facts.load(copy) is None
+
+
+def test_an_export_of_an_older_version_without_hashes_still_opens(copy):
+    facts = json.loads((copy / FACTS_FILE).read_text("utf-8"))
+    del facts["hashes"], facts["checksum"]
+    (copy / FACTS_FILE).write_text(json.dumps(facts), "utf-8")
+    assert opened(copy, DEFAULT_MODEL) is not None
+
+
+def test_an_index_gets_a_whole_export_again_from_the_cache(fast, copy):
+    (copy / WEIGHTS_FILE).write_bytes(bytes(1_000))
+    carry_again(fast.identity, copy)
+    assert Facts.load(copy) == fast.facts
+    assert fast.facts.changed_files(copy) == []
 
 
 def test_a_network_that_does_not_parse_is_noticed(copy):

@@ -11,7 +11,7 @@ from functools import partial
 import brotli
 import news_site
 import pytest
-from news_site import Reader, Site, page, rss
+from news_site import LOOPBACK, Reader, Site, page, rss
 
 from index.article import SetAside
 from index.fetching import FetchSettings, documents_from_web
@@ -221,7 +221,7 @@ def test_requests_to_one_host_keep_their_distance(site):
     for path in ("/a", "/b", "/c"):
         site.put(path, page(path))
     urls = [site.url(path) for path in ("/a", "/b", "/c")]
-    list(documents_from_web(urls, lambda url: None, FetchSettings(delay=0.2)))
+    list(documents_from_web(urls, lambda url: None, FetchSettings(delay=0.2, networks=LOOPBACK)))
     asked = {request.path: request.at for request in site.requests}
     assert asked["/b"] - asked["/a"] >= 0.2
     assert asked["/c"] - asked["/b"] >= 0.2
@@ -450,7 +450,8 @@ def test_run_that_is_left_early_closes_what_is_open(site):
     before = threading.active_count()
     with Site() as other:
         other.put("/a", page("A"))
-        items = documents_from_web([other.url("/a"), site.url("/slow")], lambda url: None, FetchSettings())
+        settings = FetchSettings(networks=LOOPBACK)
+        items = documents_from_web([other.url("/a"), site.url("/slow")], lambda url: None, settings)
         next(items)
         began = time.monotonic()
         items.close()

@@ -329,7 +329,9 @@ def test_a_refusal_has_the_shape_of_every_error(corpus_engine, root):
     page = client.get("/?q=ferry")
     assert (page.status_code, page.mimetype) == (503, "text/html")
     assert page.headers["Content-Security-Policy"]
-    for path in ("/healthz", "/readyz", "/static/style.css", "/robots.txt", "/api/openapi.json"):
+    for path in ("/api/docs", "/api/openapi.json"):
+        assert client.get(path).status_code == 503
+    for path in ("/healthz", "/readyz", "/static/style.css", "/robots.txt"):
         answer = client.get(path)
         assert answer.status_code == 200
         answer.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from index.durable import write_durably
 from index.encoder import ModelIdentity
 from index.errors import IndexDamaged, IndexLocked, IndexMissing, IndexOutdated
 from index.generation import (
@@ -24,7 +25,6 @@ from index.generation import (
     other_generations,
     save_manifest,
     sealed,
-    write_durably,
     writer_lock,
 )
 from index.passages import PassageSettings
@@ -65,7 +65,7 @@ def test_a_manifest_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
 def test_a_torn_manifest_is_damaged(tmp_path: Path, content: bytes) -> None:
     layout = generation(tmp_path)
     layout.manifest.write_bytes(content)
-    with pytest.raises(IndexDamaged, match=r"manifest\.json is missing or damaged .* Run: dateline rebuild SOURCE"):
+    with pytest.raises(IndexDamaged, match=r"manifest\.json is missing or damaged .* Run: dateline check --repair"):
         load_manifest(layout)
 
 
@@ -123,7 +123,7 @@ def test_a_current_that_names_no_generation_is_damaged(tmp_path: Path, content: 
     generation(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "CURRENT").write_bytes(content)
-    with pytest.raises(IndexDamaged, match=r"CURRENT .* Run: dateline rebuild SOURCE"):
+    with pytest.raises(IndexDamaged, match=r"CURRENT .* Run: dateline check --repair"):
         live_generation(tmp_path)
 
 
@@ -168,6 +168,24 @@ def test_a_failed_durable_write_leaves_the_old_file_and_no_draft(tmp_path: Path)
         write_durably(tmp_path / "CURRENT", "\ud800")
     assert (tmp_path / "CURRENT").read_text("utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["CURRENT"]
+
+
+def test_the_name_of_a_new_index_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited_for: list[Path] = []
+    monkeypatch.setattr("index.durable.sync_folder", waited_for.append)
+    with writer_lock(tmp_path / "news" / "index"):
+        assert waited_for == [tmp_path, tmp_path / "news"]
+
+
+def test_the_next_writer_takes_away_the_drafts_of_a_killed_one(tmp_path: Path) -> None:
+    layout = generation(tmp_path)
+    litter = [tmp_path / "CURRENT.draft", layout.folder / "columns.draft", layout.terms / ".tmpa1b2c3"]
+    for path in litter:
+        path.write_text("half", "utf-8")
+    with writer_lock(tmp_path):
+        pass
+    assert not any(path.exists() for path in litter)
+    assert layout.manifest.is_file()
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from index.cli import run_command_line
+from index.command_line import run_command_line
 from index.configuration import options_of
 from index.errors import UsageError
 from web.cli import COMMANDS, keys

@@ -79,7 +79,7 @@ def test_help_loads_nothing_heavy():
         "dateparser", "lxml", "urllib3", "feedparser", "protego", "pyarrow", "warcio", "pebble", "py3langid",
     )  # fmt: skip
     code = (
-        "import sys\nfrom index.cli import command_line\nfrom web.cli import COMMANDS\n"
+        "import sys\nfrom index.command_line import command_line\nfrom web.cli import COMMANDS\n"
         "command_line(COMMANDS).main(['--help'], standalone_mode=False)\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )

@@ -1,6 +1,8 @@
 """The engine that follows an index, looked at step by step."""
 
+import gc
 import json
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +10,11 @@ from pathlib import Path
 import pytest
 from sample import ARTICLES, FakeEncoder, write_jsonl
 
+import index.database
 import web.live
 from index.build import add, rebuild
 from index.errors import IndexDamaged, IndexMissing, ModelError
+from index.generation import live_generation
 from search.query import SearchRequest
 from web.live import LiveEngine, NotReady
 
@@ -47,6 +51,32 @@ def test_it_turns_to_each_new_state_and_loads_the_model_once(root, load, tmp_pat
     assert live.look()
     assert len({first, live.generation()}) == 2
     assert quick == ["fake"]
+
+
+def test_a_log_of_the_catalog_that_became_long_is_used_again(root, load, tmp_path, monkeypatch):
+    catalog = live_generation(root).catalog
+    log = catalog.with_name(f"{catalog.name}-wal")
+    two = [LiveEngine(root), LiveEngine(root)]  # as two workers of one server
+    sizes = []
+    for number in range(6):
+        change(root, load, tmp_path, f"zeppelin{number}")
+        for live in two:
+            assert live.look()
+            assert not live.begin_anew()  # the log is short
+        gc.collect()  # closes what was open before
+        sizes.append(log.stat().st_size)
+    assert sizes == sorted(set(sizes))  # it only grows
+    monkeypatch.setattr(index.database, "LONG_LOG_BYTES", sizes[0])
+    assert [live.begin_anew() for live in two] == [True, True]
+    assert [live.begin_anew() for live in two] == [False, False]
+    gc.collect()
+    change(root, load, tmp_path, "balloon")
+    with sqlite3.connect(catalog) as other:
+        assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1] * 4096 < sizes[-1] / 2
+    other.close()
+    for live in two:
+        assert live.look()
+        assert live.engine().search("balloon").hits[0].article.id == "balloon"
 
 
 def test_the_new_state_has_answered_what_people_ask_before_it_answers_them(root, load, tmp_path, monkeypatch):

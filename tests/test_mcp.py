@@ -197,6 +197,20 @@ def test_elsewhere_it_asks_for_a_key(server, root):
             assert client.post(PATH, json=HELLO, headers=shown).status_code == status, shown
 
 
+def test_a_key_may_ask_as_often_as_it_says_and_nobody_may_try_keys_without_end(server, root):
+    keys = keys_of(root)
+    slow, quick = add_key(keys, "slow", ("read",), 1), add_key(keys, "quick", ("read",))
+    app = http_app(server, "0.0.0.0", ("news.example.org",), keys)
+    with TestClient(app, base_url="https://news.example.org", headers=JSON) as client:
+        answers = [client.post(PATH, json=HELLO, headers={"X-API-Key": slow}) for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+        assert int(answers[-1].headers["Retry-After"]) > 0
+        guesses = [client.post(PATH, json=HELLO, headers={"X-API-Key": f"guess {at}"}) for at in range(60)]
+        assert {answer.status_code for answer in guesses[:40]} == {401}
+        assert guesses[-1].status_code == 429
+        assert client.post(PATH, json=HELLO, headers={"X-API-Key": quick}).status_code == 200
+
+
 def test_without_the_extra_package_one_line_says_what_to_install(monkeypatch, root):
     from click.testing import CliRunner
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from news_site import FakeClock, Site, page, rss
+from news_site import LOOPBACK, FakeClock, Site, page, rss
 from sample import FakeEncoder
 
 from index.article import Article
@@ -43,7 +43,7 @@ def publish(site: Site, *names: str, **stamps: str) -> None:
 def run(root: Path, site: Site, load: Load) -> tuple[Report, list[str]]:
     """Adds the feed; what that did, and which addresses it asked for."""
     site.requests.clear()
-    intake = Intake(fetching=FetchSettings(clock=FakeClock()))
+    intake = Intake(fetching=FetchSettings(clock=FakeClock(), networks=LOOPBACK))
     report = add(root, [site.url("/feed.xml")], load, intake=intake)
     return report, site.paths
 
@@ -108,7 +108,7 @@ def test_a_page_set_aside_for_good_is_asked_for_again_only_on_request(root: Path
     run(root, site, load)
     assert run(root, site, load)[1] == ["/feed.xml"]
     site.put("/nets.html", page("About nets", story("nets")))
-    intake = Intake(fetching=FetchSettings(clock=FakeClock()))
+    intake = Intake(fetching=FetchSettings(clock=FakeClock(), networks=LOOPBACK))
     assert add(root, [], load, retry=True, intake=intake).articles == 1
     assert set_aside(root) == []
 

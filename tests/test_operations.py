@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.cli import command_line
+from index.command_line import command_line
 from index.configuration import options_of
 from web.cli import COMMANDS
 from web.metrics import described

@@ -14,7 +14,7 @@ from sample import ARTICLES, FakeEncoder, write_jsonl
 
 from index import check
 from index.article import Article
-from index.build import add, rebuild
+from index.build import add, rebuild, remove
 from index.catalog import Catalog, Prepared
 from index.duplicates import fingerprints
 from index.errors import IndexDamaged
@@ -206,4 +206,16 @@ def test_a_read_only_index_is_searched_and_whole(root: Path) -> None:
     if os.access(root, os.W_OK):
         pytest.skip("this user may write everywhere")
     assert everything(root) == before
+    assert check.problems(root) == []
+
+
+def test_terms_that_a_power_cut_set_back_beside_what_came_later_are_made_anew(root: Path) -> None:
+    layout = live_generation(root)
+    folders, names = (layout.terms, layout.article_terms), ("meta.json", ".managed.json")
+    books = [layout.manifest, *(folder / name for folder in folders for name in names)]
+    earlier = {path: path.read_bytes() for path in books}
+    remove(root, ["pont"])
+    for path, content in earlier.items():
+        replace(path, content)
+    assert answers(root, "pont")[1] == {}
     assert check.problems(root) == []

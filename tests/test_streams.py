@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import create_environ
 
 from web.answers import Answer
-from web.streams import Sending, Streams
+from web.streams import MOST, Sending, Streams
 from web.visits import Stream, visit_of
 
 
@@ -127,3 +127,13 @@ def test_a_failure_in_the_middle_reaches_the_client_as_one():
         next(sending)
     sending.close()
     assert told == [4]
+
+
+def test_clients_that_hold_what_was_given_up_are_few(streams, monkeypatch):
+    monkeypatch.setattr("web.streams._PATIENCE_SECONDS", -1.0)  # every client counts as stuck at once
+    stuck = [streams(visit()) for _ in range(MOST)]
+    assert all(isinstance(stream, Stream) for stream in stuck)
+    assert streams(visit()).status == "503 overloaded"
+    del stuck
+    gc.collect()
+    assert isinstance(streams(visit()), Stream)
