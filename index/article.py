@@ -97,18 +97,23 @@ class Passage:
 
 
 _TEXT_KEYS = ("title", "source", "language", "section", "summary")
+_LINE_KEYS = ("url", "source", "language", "section", "summary")
 _RECORD_KEYS = ("id", "url", "text", "published", "updated", "authors", *_TEXT_KEYS)
 
 
 def make_article(text: str, *, id: str | None = None, **fields: Any) -> Article:
     """An article from cleaned text and known fields; the id comes from URL or content when absent.
 
+    What is a line of text is made one, so that the article stays the same when it is written as a record and read.
     Raises SourceError when there is no text to search in.
     """
     text = tidy(text)
     if not text:
         raise SourceError("no text in it")
-    article = Article(id="", text=text, **{"title": "", **fields})
+    id, title = id and _line(id), _line(fields.pop("title", ""))
+    lines = {key: _line(fields[key]) or None for key in _LINE_KEYS if fields.get(key)}
+    authors = tuple(dict.fromkeys(name for written in fields.pop("authors", ()) if (name := _line(written))))
+    article = Article(id="", text=text, title=title, authors=authors, **{**fields, **lines})
     if not article.title:
         article = replace(article, title=headline_of(text))
     return replace(article, id=id or derived_id(article))
@@ -184,14 +189,18 @@ def _one_line(record: Mapping[str, Any], key: str) -> str | None:
         return str(value)
     if not isinstance(value, str):
         raise SourceError(f"'{key}' should be a text, not {type(value).__name__}")
-    return " ".join(_JUNK.sub("", value).split()) or None
+    return _line(value) or None
+
+
+def _line(text: str) -> str:
+    return " ".join(_JUNK.sub("", text).split())
 
 
 def _authors(value: Any) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SourceError("'authors' should be a list of names")
-    return tuple(dict.fromkeys(tidied for name in names if (tidied := " ".join(_JUNK.sub("", name).split()))))
+    return tuple(names)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

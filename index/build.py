@@ -240,7 +240,8 @@ def _copy_of_live(root: Path, model: ModelIdentity, settings: PassageSettings) -
             return None
         put_right(live)
         with closing(Catalog.snapshot(live.catalog)) as catalog:
-            if catalog.problems(model.document_prompt) or changed_files(live, load_manifest(live)):
+            # A rebuild without sources makes fingerprints anew; with them, nobody should wait for those to be compared.
+            if catalog.problems(model.document_prompt, prints=False) or changed_files(live, load_manifest(live)):
                 return None
             layout = new_generation(root)
             catalog.copy_to(layout.catalog)

@@ -382,12 +382,14 @@ class Catalog:
         row = self._connection.execute("SELECT facts FROM made_with").fetchone()
         return str(row[0]) if row else None
 
-    def problems(self, document_prompt: str | None = None) -> list[str]:
+    def problems(self, document_prompt: str | None = None, *, prints: bool = True) -> list[str]:
         """What is wrong with the file itself; empty when it is whole.
 
-        With the prompt of the model that made the vectors, passages are held against the names of theirs.
+        With the prompt of the model that made the vectors, passages are held against the names of theirs; without
+        `prints`, texts are not held against their fingerprints, which takes three times as long as all the rest.
         """
-        return problems_of(self._connection, document_prompt, checksums=self._embeddings.have_checksums())
+        checksums = self._embeddings.have_checksums()
+        return problems_of(self._connection, document_prompt, checksums=checksums, prints=prints)
 
     def _number(self, id: str) -> int | None:
         row = self._connection.execute("SELECT number FROM articles WHERE id = ?", (id,)).fetchone()

@@ -194,7 +194,7 @@ def load_columns(path: Path) -> PassageColumns:
         if not _is_sound(columns):
             raise ValueError("it points nowhere")
         return columns
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError) as error:
         raise IndexDamaged(f"{path} is missing or damaged. {MEND_DERIVED}") from error
 
 

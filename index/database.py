@@ -3,6 +3,7 @@
 The one module that knows sqlite3.
 """
 
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,9 @@ def connect(path: Path, *, immutable: bool = False) -> Connection:
     Transactions are begun by hand; threads may share the connection, SQLite serialises them.
     `immutable` only reads what is wholly in the file, where nothing can be written.
     """
+    for beside in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if beside.is_dir():  # somebody put a folder where a file should be
+            shutil.rmtree(beside, ignore_errors=True)
     with _naming_damage():
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}{'?mode=ro&immutable=1' if immutable else ''}",
@@ -120,6 +124,9 @@ def require_table(connection: Connection, table: str, path: Path) -> Connection:
     """`connection`, if the file has this table. Raises IndexDamaged, and closes it, when it has not."""
     try:
         connection.execute(f"SELECT 1 FROM {table} LIMIT 1")
+    except IndexUnwritable:
+        connection.close()
+        raise
     except (sqlite3.DatabaseError, IndexDamaged) as error:
         connection.close()
         raise IndexDamaged(f"{path} cannot be read as a catalog ({error}). {MEND_CATALOG}") from error

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -54,9 +55,11 @@ class Embeddings:
         position = {number: row for row, number in enumerate(passages)}
         query = f"SELECT number, {self._columns} FROM passages JOIN vectors USING (embedding) WHERE number IN ({{}})"
         for number, name, blob, checksum in self._connection.select(query, passages):
-            if len(blob) != dimension * _STORED.itemsize or not _is_whole(name, blob, checksum):
+            if not _is_whole(name, blob, checksum) or len(blob) != dimension * _STORED.itemsize:
                 raise IndexDamaged(f"The vector of passage {number} is not what was stored. {MEND_CATALOG}")
-            matrix[position[number]] = np.frombuffer(blob, dtype=_STORED)
+            matrix[position.pop(number)] = np.frombuffer(blob, dtype=_STORED)
+        if position:
+            raise IndexDamaged(f"The vector of passage {next(iter(position))} is missing. {MEND_CATALOG}")
         return matrix
 
     def known(self, names: Sequence[bytes]) -> dict[bytes, Matrix]:
@@ -93,8 +96,10 @@ class Embeddings:
         return f"embedding, vector, {'checksum' if self.have_checksums() else 'NULL'}"
 
 
-def _is_whole(name: bytes, vector: bytes, checksum: int | None) -> bool:
-    """Whether a vector is what was stored, as far as can be told."""
+def _is_whole(name: Any, vector: Any, checksum: int | None) -> bool:
+    """Whether a vector is what was stored, as far as can be told; one flipped bit makes a text of bytes."""
+    if not isinstance(name, bytes) or not isinstance(vector, bytes):
+        return False
     if checksum is None:  # written before there were checksums
         return len(vector) % _STORED.itemsize == 0
     return crc32(name, vector) == checksum

@@ -52,6 +52,9 @@ BACKUP_FILE = "backup.json"
 # From this format on a manifest without a checksum is damaged.
 _FIRST_WITH_CHECKSUM = 4
 _CHECKSUM_DIGITS = 16
+# A writer waits for a moment, in which one may end, and as long as a reader may take to bring files in step.
+_MOMENT_SECONDS, _PASSING_SECONDS = 0.2, 60.0
+_PASSING = ", which reads and makes good what a writer left undone"
 _HOLDER = re.compile(r"process (?P<process>[1-9]\d*) on (?P<host>.+)\n")
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -311,32 +314,47 @@ def file_sha256(path: Path) -> str:
 
 
 @contextmanager
-def writer_lock(root: Path, *, wait_seconds: float = 0) -> Iterator[None]:
+def writer_lock(root: Path, *, wait_seconds: float = _MOMENT_SECONDS, passing: bool = False) -> Iterator[None]:
     """Makes this process the only writer of the index.
 
-    Raises IndexLocked when another one is, and IndexSealed when it is a backup.
+    `passing` is for a reader that only brings files in step: writers wait until it has, and it waits for nobody.
+    Raises IndexLocked when another one is writing, and IndexSealed when it is a backup.
     """
     if (root / BACKUP_FILE).exists():
         raise IndexSealed(f"{root} is a backup and stays as it is. Put it in place with: dateline restore {root}")
     make_folder(root)
-    holder = root / "LOCK.holder"
-    lock = FileLock(root / "LOCK", timeout=wait_seconds)
+    path, holder = root / "LOCK", root / "LOCK.holder"
+    if path.is_dir():  # somebody put a folder where a file should be
+        shutil.rmtree(path)
+    lock = FileLock(path, timeout=0 if passing else wait_seconds)
     try:
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout:
+            who = _holder(holder)
+            if passing or (who and not who.endswith(_PASSING)):  # who is about to say so has not said it yet
+                raise
+            lock.acquire(timeout=_PASSING_SECONDS)
     except Timeout:
-        who = "another process"
-        with suppress(OSError, UnicodeDecodeError):
-            who = holder.read_text("utf-8").strip() or who
+        who = _holder(holder) or "another process"
         raise IndexLocked(f"{root} is being written by {who}. Wait for it to end, or stop it.") from None
     try:
         with suppress(OSError):  # it only tells others who writes
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+            doing = _PASSING if passing else ""
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}{doing}\n", "utf-8")
         drop_litter(root)
         yield
     finally:
         with suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Who has the lock, as far as it says so."""
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text("utf-8").strip()
+    return ""
 
 
 def being_written(root: Path) -> bool:

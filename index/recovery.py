@@ -92,9 +92,12 @@ def is_finished(layout: Layout) -> bool:
     except IndexOutdated:
         return False
     except IndexDamaged:
-        # A catalog is told what it was made with when the generation is sealed.
+        # A catalog is told what it was made with when the generation is sealed; one that was copied for a generation
+        # that was never finished still tells of the other one.
         with suppress(IndexDamaged), closing(Catalog.donor(layout.catalog)) as catalog:
-            return catalog.facts() is not None
+            facts = catalog.facts()
+            told = manifest_from(layout, facts)
+            return facts is not None and (told is None or told.generation == layout.folder.name)
         return False
 
 

@@ -53,6 +53,6 @@ CREATE TABLE IF NOT EXISTS made_with (only INTEGER PRIMARY KEY CHECK (only = 1),
 
 CHECKSUMS = (
     "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
-    "UPDATE vectors SET checksum = crc32(embedding, vector)",
+    "UPDATE vectors SET checksum = crc32(CAST(embedding AS BLOB), CAST(vector AS BLOB))",
 )
 """Done likewise in one transaction; `crc32` is the one of index/database.py."""

@@ -9,6 +9,8 @@ an article are found as near-duplicates later, an article mistaken for another i
 import re
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+LONGEST_ADDRESS = 8192
+"""Characters; what web servers take (RFC 9110, 4.1, asks for 8,000 octets at least)."""
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Names that only ever say how a reader came to the page; from the lists that AdGuard (TrackParamFilter),
 # ClearURLs and Firefox (query stripping) publish.
@@ -43,14 +45,24 @@ def normalised_url(url: str) -> str:
     the order of the others, AMP, a closing slash or index file.
     """
     url = url.strip()
-    try:
-        parts = urlsplit(url)
-        if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.netloc:
-            return url
-        if cached := _AMP_CACHE.match(inner := url.split("//", 1)[1]):
-            return normalised_url(f"https://{inner[cached.end() :]}")
-    except ValueError:
+    if len(url) > LONGEST_ADDRESS:
         return url
+    try:
+        # What is taken off may uncover more of it, such as a cache within a cache.
+        while (less := _without_marks(url)) != url:
+            url = less
+    except ValueError:
+        pass
+    return url
+
+
+def _without_marks(url: str) -> str:
+    """`url` without one layer of marks. Raises ValueError for what only looks like a web address."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.netloc:
+        return url
+    if cached := _AMP_CACHE.match(inner := url.partition("//")[2]):
+        return f"https://{inner[cached.end() :]}"
     host = parts.netloc.rpartition("@")[2].lower().rstrip(".").removesuffix(_DEFAULT_PORTS[parts.scheme.lower()])
     host = _DEVICE_HOST.sub("", host)
     path = _INDEX_FILE.sub("", _AMP_PATH.sub("", _SLASHES.sub("/", parts.path))).rstrip("/")

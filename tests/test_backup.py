@@ -25,6 +25,7 @@ from index.encoding.runtime import Facts
 from index.errors import BackupError, IndexDamaged, IndexMissing, IndexOutdated, IndexSealed, UsageError
 from index.generation import (
     FORMAT,
+    Layout,
     carried_encoder,
     live_generation,
     live_id,
@@ -471,6 +472,17 @@ def test_rolling_back_goes_to_the_generation_before_and_returns(root: Path, corp
     assert (found(root, "more1x"), found(root, "other0x")) == (["more1"], [])
 
 
+def test_what_a_killed_restore_copied_is_no_generation_before(root: Path, corpus: Path, load: Load) -> None:
+    before = live_generation(root)
+    rebuild(root, [str(corpus)], load)
+    copied = Layout(root / "generations" / "99990101T000000Z-000000")
+    copied.folder.mkdir()
+    with closing(Catalog.snapshot(live_generation(root).catalog)) as catalog:
+        catalog.copy_to(copied.catalog)  # there was no time for a manifest
+    assert kept_generation(root) == before
+    assert rollback(root).generation == before.folder.name
+
+
 def test_without_a_generation_before_nothing_is_rolled_back(root: Path) -> None:
     with pytest.raises(BackupError, match="keeps no generation but the live one"):
         rollback(root)
@@ -525,6 +537,14 @@ def test_the_exported_model_comes_along(root: Path, tmp_path: Path) -> None:
     (carried_encoder(root) / "model.bin").write_bytes(b"")
     second = back_up(root, tmp_path / "without")
     assert not carried_encoder(second.folder).exists()
+
+
+def test_an_exported_model_has_no_files_elsewhere(tmp_path: Path) -> None:
+    (folder := tmp_path / "encoder").mkdir()
+    (tmp_path / "payload").write_text("evil")
+    identity = FakeEncoder().identity
+    Facts(identity, 5, "[UNK]", "int8", 1.0, 1.0, (0.0,), {"../payload": 4}).save(folder)
+    assert Facts.load(folder) is None
 
 
 def test_keys_and_locks_are_no_part_of_a_backup(root: Path, tmp_path: Path) -> None:

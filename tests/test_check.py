@@ -9,10 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sample import ARTICLES, FakeEncoder, write_jsonl
+from sample import ARTICLES, DIMENSION, FakeEncoder, write_jsonl
 
 from index import check
 from index.build import rebuild
+from index.catalog import Catalog
 from index.errors import IndexDamaged, ModelError
 from index.generation import Layout, carried_encoder, live_generation, load_manifest, other_generations
 from index.store import EmbeddedStore
@@ -44,6 +45,7 @@ def edit(layout: Layout, statement: str) -> None:
         ("INSERT INTO fingerprints VALUES (1, 1)", "there are fingerprints that no text has"),
         ("UPDATE vectors SET vector = zeroblob(length(vector))", "5 vectors are not what was"),
         ("UPDATE vectors SET checksum = 1", "5 vectors are not what was stored"),
+        ("UPDATE vectors SET vector = CAST(vector AS TEXT)", "5 vectors are not what was stored"),
         ("UPDATE vectors SET vector = x'00'", "some vectors have a wrong length|vectors are not what was stored"),
         ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'articles'", "the next number of articles is one that is"),
         ("DELETE FROM sqlite_sequence WHERE name = 'passages'", "the next number of passages is one that is there"),
@@ -90,6 +92,23 @@ def test_a_damaged_vector_is_not_used_again(root: Path, load: Callable, encoder:
     report = rebuild(root, [], load)
     assert (len(encoder.encoded), report.reused_passages) == (1, 4)
     assert check.problems(root) == []
+
+
+@pytest.mark.parametrize("kind", ["CAST(vector AS TEXT)", "'text'", "1.5"])
+@pytest.mark.parametrize("from_source", [True, False])
+def test_vectors_of_another_kind_are_made_again(
+    root: Path, corpus: Path, load: Callable, kind: str, from_source: bool
+) -> None:
+    edit(live_generation(root), f"UPDATE vectors SET vector = {kind}")
+    assert rebuild(root, [str(corpus)] if from_source else [], load).articles == 5
+    assert check.problems(root) == []
+
+
+def test_a_vector_that_is_gone_is_damage_and_not_zero(root: Path) -> None:
+    layout = live_generation(root)
+    edit(layout, "DELETE FROM vectors")
+    with closing(Catalog.snapshot(layout.catalog)) as catalog, pytest.raises(IndexDamaged, match="is missing"):
+        catalog.vectors(catalog.numbers(), DIMENSION)
 
 
 @pytest.mark.parametrize("change", ["deleted", "a digit", "of another generation", "without its checksum"])

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,6 +197,30 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
     with writer_lock(root):
         assert (root / "LOCK.holder").is_file()
     assert not (root / "LOCK.holder").exists()
+
+
+def test_a_writer_waits_for_a_reader_that_brings_files_in_step_and_for_no_writer(tmp_path: Path) -> None:
+    holding, goes_on = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with writer_lock(tmp_path, passing=True):
+            assert not being_written(tmp_path)  # nobody need be told that there will be news
+            holding.set()
+            goes_on.wait(10)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert holding.wait(10)
+    threading.Timer(0.6, goes_on.set).start()
+    with writer_lock(tmp_path), pytest.raises(IndexLocked), writer_lock(tmp_path, passing=True):
+        pytest.fail("a reader waits for nobody")
+    reader.join()
+
+
+def test_a_folder_in_place_of_the_lock_does_not_keep_writers_away(tmp_path: Path) -> None:
+    (tmp_path / "LOCK" / "inside").mkdir(parents=True)
+    with writer_lock(tmp_path):
+        assert (tmp_path / "LOCK").is_file()
 
 
 def test_the_lock_is_released_when_its_holder_fails(tmp_path: Path) -> None:

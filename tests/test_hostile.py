@@ -49,7 +49,7 @@ def fill(folder, *names):
 
 
 def fuzz_files():
-    return [pytest.param(path, id=path.name) for path in sorted(FUZZ.iterdir())]
+    return [pytest.param(path, id=path.name) for path in sorted(FUZZ.iterdir()) if path.is_file()]
 
 
 @pytest.mark.parametrize("path", fuzz_files())

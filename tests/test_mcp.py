@@ -2,13 +2,14 @@
 
 import asyncio
 import sys
+from unittest.mock import AsyncMock
 
 import pytest
 from sample import ARTICLES
 
 from index.errors import DatelineError
 from search.engine import Engine
-from web.keys import add_key, keys_of
+from web.keys import KeyRing, add_key, keys_of
 from web.live import NotReady
 
 pytest.importorskip("mcp")
@@ -17,6 +18,8 @@ from mcp import Client
 from starlette.testclient import TestClient
 
 from web.mcp import PATH, http_app, mcp_server
+from web.mcp_access import guarded
+from web.rates import Rates
 
 HELLO = {
     "jsonrpc": "2.0", "id": 1, "method": "initialize",
@@ -209,6 +212,34 @@ def test_a_key_may_ask_as_often_as_it_says_and_nobody_may_try_keys_without_end(s
         assert {answer.status_code for answer in guesses[:40]} == {401}
         assert guesses[-1].status_code == 429
         assert client.post(PATH, json=HELLO, headers={"X-API-Key": quick}).status_code == 200
+
+
+def test_as_many_calls_as_are_answered_at_once_have_keys(root):
+    secret = add_key(keys_of(root), "reader", ("read",))
+
+    async def statuses():
+        going_on = asyncio.Event()
+
+        async def slow(scope, receive, send):
+            await going_on.wait()
+            await send({"type": "http.response.start", "status": 200})
+
+        app = guarded(slow, KeyRing(keys_of(root)), Rates(None, "salt"), most=2)
+
+        async def call(shown):
+            told = []
+            headers = [(b"x-api-key", shown.encode())]
+            send = AsyncMock(side_effect=lambda message: told.append(message.get("status")))
+            await app({"type": "http", "headers": headers, "client": ("192.0.2.1", 1)}, AsyncMock(), send)
+            return told[0]
+
+        waiting = [asyncio.create_task(call(secret)) for _ in range(2)]
+        await asyncio.sleep(0)
+        refused = [await call("guess"), await call(secret)]
+        going_on.set()
+        return refused, await asyncio.gather(*waiting), await call(secret)
+
+    assert asyncio.run(statuses()) == ([401, 503], [200, 200], 200)
 
 
 def test_without_the_extra_package_one_line_says_what_to_install(monkeypatch, root):

@@ -12,12 +12,12 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from filelock import FileLock
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _BYTES = 32
 _PREFIX = "dateline_"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORMAT = 1
 # Who reads the file learns names; who writes it has a key.
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -64,16 +65,23 @@ def load_keys(path: Path) -> tuple[Key, ...]:
         found = json.loads(path.read_text("utf-8"))
         if found["format"] != _FORMAT:
             raise KeysDamaged(f"{path} has format {found['format']}, this Dateline reads {_FORMAT}.")
-        return tuple(
-            Key(str(one["name"]), str(one["sha256"]), tuple(one["scopes"]), one["rate"], str(one["created"]))
-            for one in found["keys"]
-        )
+        return tuple(map(_key, found["keys"]))
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise KeysDamaged(f"{path} cannot be read: {error.strerror}. Whoever serves has to be able to.") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise KeysDamaged(f"{path} is damaged ({type(error).__name__}). Remove it and make new keys.") from error
+
+
+def _key(record: Mapping[str, Any]) -> Key:
+    """The key that a record is of. Raises ValueError, TypeError or KeyError for what `add_key` never wrote."""
+    name, sha256, rate = record["name"], record["sha256"], record["rate"]
+    if not (_NAME.fullmatch(name) and _SHA256.fullmatch(sha256) and set(record["scopes"]) <= set(SCOPES)):
+        raise ValueError(f"no key: {name}")
+    if rate is not None and not (type(rate) is int and rate > 0):
+        raise ValueError(f"no rate: {rate}")
+    return Key(name, sha256, tuple(record["scopes"]), rate, str(record["created"]))
 
 
 def add_key(path: Path, name: str, scopes: Sequence[Scope], rate: int | None = None) -> str:

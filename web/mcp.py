@@ -30,15 +30,15 @@ from search.engine import Engine
 from search.excerpts import portion
 from search.hits import Hit
 from search.query import SearchRequest, Sort
-from web.access import secret_in
 from web.keys import KeyRing, keys_of
 from web.live import LiveEngine
+from web.mcp_access import guarded
 from web.portions import MIN_CHARACTERS, search_portion
-from web.rates import TOO_MANY, Rates, neighbourhood, seconds_to_wait
-from web.settings import RATE_ELSEWHERE, is_loopback
+from web.rates import Rates
+from web.settings import is_loopback
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
 PATH = "/mcp"
 _USUAL_CHARACTERS = 6_000  # about 1,500 tokens
@@ -48,9 +48,8 @@ _MOST_RESULTS = 20
 _MOST_NAMED = 5
 # Clients give a server about a minute to begin; most indexes are open in two seconds.
 _OPEN_SECONDS = 20.0
-_CITATION = re.compile(r"(.+):(\d+)-(\d+)", re.DOTALL)
-# Searches share the cores; who comes when so many are being answered is told to come back (503).
-_MOST_AT_ONCE = 64
+# Python refuses to read a number of thousands of digits.
+_CITATION = re.compile(r"(.+):(\d{1,9})-(\d{1,9})", re.DOTALL)
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 _INSTRUCTIONS = """\
@@ -345,7 +344,7 @@ def run(
 
         app = http_app(server, address[0], names, keys_file or keys_of(root))
         click.echo("Dateline is at http://{}:{}{} (stop with Ctrl-C)".format(*address, PATH), err=True)
-        Server(Config(app, log_level="warning", limit_concurrency=_MOST_AT_ONCE)).run([listening])
+        Server(Config(app, log_level="warning")).run([listening])
 
 
 def http_app(server: MCPServer, host: str, names: tuple[str, ...], keys: Path) -> "ASGIApp":
@@ -363,7 +362,7 @@ def http_app(server: MCPServer, host: str, names: tuple[str, ...], keys: Path) -
     app = server.streamable_http_app(
         streamable_http_path=PATH, json_response=True, stateless_http=True, transport_security=security, host=host
     )
-    return app if is_loopback(host) and not names else _with_keys(app, KeyRing(keys), Rates(None, secrets.token_hex()))
+    return app if is_loopback(host) and not names else guarded(app, KeyRing(keys), Rates(None, secrets.token_hex()))
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -371,30 +370,3 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise DatelineError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port.") from error
-
-
-def _with_keys(app: "ASGIApp", ring: KeyRing, rates: Rates) -> "ASGIApp":
-    """`app` for who shows a key with the scope `read`, as often as it may ask; without one, an address is counted."""
-    from starlette.responses import PlainTextResponse
-
-    refused = PlainTextResponse(
-        "This needs an API key with the scope 'read': Authorization: Bearer KEY", 401, {"WWW-Authenticate": "Bearer"}
-    )
-
-    async def checked(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        shown = {"HTTP_AUTHORIZATION": headers.get("authorization", ""), "HTTP_X_API_KEY": headers.get("x-api-key", "")}
-        key = ring.find(secret) if (secret := secret_in(shown)) else None
-        who = f"key {key.name}" if key else neighbourhood((scope.get("client") or ("",))[0])
-        verdict = rates.ask(who, (key.rate if key else None) or RATE_ELSEWHERE)
-        if not verdict.passes:
-            await PlainTextResponse(TOO_MANY, 429, {"Retry-After": seconds_to_wait(verdict)})(scope, receive, send)
-        elif key is None or "read" not in key.scopes:
-            await refused(scope, receive, send)
-        else:
-            await app(scope, receive, send)
-
-    return checked

@@ -68,7 +68,6 @@ _ERRORS: Mapping[int, tuple[str, str, str | None]] = {
     401: ("Unauthorized", "A key is needed, or the one sent is not known.", "WWW-Authenticate"),
     403: ("Forbidden", "The key does not have the scope that this needs, or the server has another name.", None),
     404: ("NotFound", "There is no such thing.", None),
-    408: ("TooSlow", "The body did not come in time.", None),
     413: ("TooLarge", "The body is too large.", None),
     415: ("NotJson", "The body is not JSON.", None),
     422: ("InvalidBody", "The body has the wrong shape; `field` names what is wrong.", None),
@@ -136,7 +135,7 @@ def _programs() -> Json:
     found = _json(SearchResponse, examples.SEARCH)
     posted = _operation(
         "searchPosted", found, tag="search", summary="The same, with the parameters as JSON", description=_SEARCH,
-        errors=(400, 408, 413, 415, 422),
+        errors=(400, 413, 415, 422),
     )  # fmt: skip
     body = _json(SearchParameters, {"q": "ferry strike", "source": ["Harbour Wire"]})
     search = _get(

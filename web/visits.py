@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from web.answers import Answer, Headers
 from web.keys import Key
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 REQUEST_ID = "dateline.request_id"
 """Where a request's environment has its id, for those who write to the log about it."""
 
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Enough that no two requests of a lifetime of logs have the same.
 _ID_BYTES = 8
@@ -63,4 +65,7 @@ def visit_of(environ: "WSGIEnvironment") -> Visit:
     environ[REQUEST_ID] = id
     # The application takes //metrics for /metrics, so every step on the way has to see it as that.
     path = environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+    # Some web servers hand on bytes that belong percent-encoded into a query, and those need not be UTF-8.
+    if not (query := environ.get("QUERY_STRING", "")).isascii():
+        environ["QUERY_STRING"] = _BEYOND_ASCII.sub(lambda part: quote(part[0], encoding="latin-1"), query)
     return Visit(environ, id, environ["REQUEST_METHOD"], path, headers=[("X-Request-ID", id)])

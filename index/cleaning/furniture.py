@@ -94,7 +94,7 @@ _PERSON = r"[A-ZÀ-Þ][\w.’'-]+(?: (?:de |van |von |der |la |le |du |di |bin |
 _CREDIT = alternatives(phrases.CREDIT_WORDS)
 _CREDITS = (
     # "THE CANADIAN PRESS/Jeff McIntosh", "AFP/Getty Images"
-    re.compile(rf"(?:^|[\s(])(?:[A-Z][A-Z.&-]+ ?){{1,4}}\s?/\s?(?:{_PERSON}|[A-Z]{{2,}})[).]?$"),
+    re.compile(rf"(?:^|[\s(])(?:[A-Z][A-Z.&-]++ ?){{1,4}}\s?/\s?(?:{_PERSON}|[A-Z]{{2,}})[).]?$"),
     # "(Ora Finch / Pellworth Courier)", "(Harbour Wire Photo/Jo Marsh)", "© Solène Aubrac / Le Bocage Libre"
     re.compile(rf"[(©|]\s*(?:{_CREDIT}|{_PERSON})[^()]{{0,40}}\s?/\s?[^()/.]{{2,40}}\)?\.?$", re.IGNORECASE),
     # "Photo by Wes Okafor", "Photograph: Sile Hanratty/IPS", "Illustration by Orla Vint", "(Foto: dpa)"

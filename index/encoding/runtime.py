@@ -70,7 +70,9 @@ class Facts:
             if checksum is not None and checksum != checksum_of(kept):
                 return None
             facts = cls(**kept | {"identity": ModelIdentity(**kept["identity"]), "probe": tuple(kept["probe"])})
-            whole = all((folder / name).stat().st_size == size for name, size in facts.sizes.items())
+            # In a backup of somebody else a name might lead elsewhere, and what is carried would be written there.
+            inside = all(Path(name).name == name for name in facts.sizes)
+            whole = inside and all((folder / name).stat().st_size == size for name, size in facts.sizes.items())
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         return facts if whole else None

@@ -12,12 +12,12 @@ from urllib.parse import urljoin, urlsplit
 
 from index.dates import iso_moment
 from index.errors import SourceError
+from index.urls import LONGEST_ADDRESS
 
 # A teaser runs to two or three sentences; the shortest wire brief to about a hundred words.
 FULL_TEXT_CHARACTERS = 500
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _TAG = re.compile(r"<[^<>]*>")
-_LONGEST_ADDRESS = 8192  # what web servers take (RFC 9110, 4.1, asks for 8,000 octets at least)
 _LONGEST_NAMED = 120
 
 
@@ -55,7 +55,7 @@ def web_address(link: str, base: str = "") -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
-    if not valid or len(url) > _LONGEST_ADDRESS:
+    if not valid or len(url) > LONGEST_ADDRESS:
         raise SourceError(f"no web address ({_shortened(link)})")
     return url
 

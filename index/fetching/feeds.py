@@ -32,10 +32,11 @@ def feed_entries(data: bytes, url: str, charset: str | None = None) -> Iterator[
         raise SourceError(f"a feed larger than {MAX_FEED_BYTES // MIB} MiB")
     # Under Content-Location feedparser expects what relative links are relative to.
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
-    found = feedparser.parse(
-        io.BytesIO(tidied(data, charset)),
-        response_headers=headers, sanitize_html=False, resolve_relative_uris=False,
-    )  # fmt: skip
+    feed = io.BytesIO(tidied(data, charset))
+    try:
+        found = feedparser.parse(feed, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:  # it stumbles over elements that stand where it expects no such
+        raise SourceError(f"a damaged feed ({type(error).__name__} in feedparser)") from error
     if not found.entries and not found.version:
         raise SourceError("a damaged feed")
     for item in found.entries:

@@ -13,6 +13,7 @@ from typing import IO
 from index.errors import SourceError
 from index.fetching.entries import Entry, Part, digest, moment, newest_day, web_address
 from index.fetching.kinds import GZIP, START_BYTES, decoded_start, root_element, text_encoding
+from index.fetching.references import without_impossible
 from index.fetching.settings import MIB
 
 MAX_SITEMAP_BYTES = 256 * MIB
@@ -140,8 +141,8 @@ def _mended(texts: Iterator[str]) -> Iterator[str]:
         text = rest + text  # noqa: PLW2901 - the same text, with what was held back
         last = text.rfind("&", -_LONGEST_REFERENCE)
         text, rest = (text[:last], text[last:]) if last >= 0 else (text, "")  # noqa: PLW2901
-        yield _BARE_AMPERSAND.sub("&amp;", text)
-    yield _BARE_AMPERSAND.sub("&amp;", rest)
+        yield _BARE_AMPERSAND.sub("&amp;", without_impossible(text))
+    yield _BARE_AMPERSAND.sub("&amp;", without_impossible(rest))
 
 
 class _Found:

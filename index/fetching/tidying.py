@@ -6,6 +6,7 @@ from typing import Any
 
 from index.errors import SourceError
 from index.fetching.kinds import START_BYTES, root_element, text_encoding
+from index.fetching.references import without_impossible
 
 # Three hundred whole articles with their markup; each element costs feedparser forty microseconds.
 _MAX_ELEMENTS = 100_000
@@ -93,7 +94,7 @@ def _mended(text: str, name: str) -> str:
     """
     if max(map(len, text.split(">"))) > _MAX_GAP:
         raise SourceError("a damaged feed")
-    text = _BARE_AMPERSAND.sub("&amp;", text)
+    text = _BARE_AMPERSAND.sub("&amp;", without_impossible(text))
     text = _NAMED_ENTITY.sub(lambda match: match[0] if match[1] in _XML_ENTITIES else _characters(match[0]), text)
     missing = "".join(
         f' xmlns:{prefix}="{uri}"'

@@ -5,7 +5,9 @@ A folder or file that is reached twice, by a link or by name, is read once. Noth
 
 import errno
 import os
+import re
 import stat
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,17 +153,24 @@ def _ignore_rules(folder: Path) -> tuple[GitIgnoreSpec, str]:
     except OSError as error:
         return GitIgnoreSpec.from_lines([]), reason_of(error)
     lines = text.splitlines()
-    wrong = [line for line in lines if not _is_rule(line)]
-    rules = GitIgnoreSpec.from_lines(line for line in lines if line not in wrong)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # "[[" will mean another thing one day
+        wrong = [line for line in lines if not _is_rule(line)]
+        rules = GitIgnoreSpec.from_lines(line for line in lines if line not in wrong)
     return rules, f"not a rule: {wrong[0][:80]}" if wrong else ""
 
 
 _MOST_RULE_BYTES = 2**20
+# In a name, and as names themselves. A rule becomes a regular expression, whose time grows with the length of a path to
+# the power of these; folders of documents come from anywhere, and their rules with them.
+_MOST_WILDCARDS = 3
 
 
 def _is_rule(line: str) -> bool:
+    parts = line.split("/")
+    if max(parts.count("**"), *(part.count("*") for part in parts if part != "**"), 0) > _MOST_WILDCARDS:
+        return False
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return True

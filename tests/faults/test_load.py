@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from load import Plan, overload
 from rounds import write_round
-from rude import SENT, is_expected, says_nothing, sends_slowly, statuses, vanish
+from rude import SENT, Sent, is_expected, says_nothing, sends_slowly, statuses, vanish
 from served import Server
 from soak import slope
 
@@ -17,6 +17,10 @@ from index.build import rebuild
 from index.encoder import load_encoder
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").is_file(), reason="processes are seen in /proc")
+_POSTED = (
+    b"POST /api/v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 16\r\n\r\n{"q": "harbour"}'
+)
 CONNECTIONS = 700
 QUEUE = 64
 
@@ -81,8 +85,15 @@ def test_a_client_that_vanishes_leaves_nothing_undone(server):
 
 def test_bodies_that_never_come_keep_nobody_from_being_answered(server, kept):
     kept += [sends_slowly(server.port) for _ in range(120)]
-    assert server.get("/healthz")[0] == 200
-    assert server.get("/api/v1/search?q=harbour")[0] == 200
+    for step in range(8):  # while they wait, and when half of them and then all have gone
+        time.sleep(1)
+        if step in (3, 6):
+            for connection in kept[: len(kept) // (2 if step == 3 else 1)]:
+                connection.close()
+        assert server.get("/healthz")[0] == 200
+        assert server.get(f"/api/v1/search?q=harbour+{step}")[0] == 200
+    sent = Sent("a posted search", _POSTED, (200,))
+    assert server.wait(lambda: is_expected(sent, statuses(server.port, sent)))
 
 
 def test_connections_that_say_nothing_keep_nobody_from_being_answered(server, kept):
