@@ -38,7 +38,7 @@ from index.durable import sync_folder
 from index.encoder import ModelIdentity
 from index.encoding.cache import carry_from
 from index.encoding.runtime import Facts
-from index.errors import MEND_CATALOG, IndexDamaged, UsageError
+from index.errors import MEND_CATALOG, BackupError, IndexDamaged, UsageError
 from index.generation import (
     FORMAT,
     Layout,
@@ -59,6 +59,7 @@ _ATTEMPTS = 3
 # A writer is out of step with what it sealed for a moment after each commit, or for longer where lists are trained:
 # what is derived is not worth waiting for that.
 _SHARING_SECONDS, _PAUSE_SECONDS = 10.0, 0.1
+_LOCK_SECONDS = 10.0
 # What others leave in a folder that they search in: locks of tantivy's and SQLite's notes while it is open.
 _NOT_PART = (".lock", "-wal", "-shm")
 
@@ -123,8 +124,11 @@ def _draft_in(parent: Path) -> Iterator[Path]:
             _drop(left.with_suffix(""), left)
     draft = parent / f"{_DRAFT}{secrets.token_hex(6)}"
     lock = FileLock(parent / f"{draft.name}.lock")
-    with suppress(NotImplementedError):  # a disk without locks: nobody drops what is left there
-        lock.acquire()
+    try:
+        with suppress(NotImplementedError):  # a disk without locks: nobody drops what is left there
+            lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout as error:  # it is nobody else's: where no file can be made, the library would try for ever
+        raise BackupError(f"No file can be made in {parent}. Choose another folder.") from error
     try:
         draft.mkdir()
         yield draft

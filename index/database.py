@@ -129,7 +129,8 @@ def require_table(connection: Connection, table: str, path: Path) -> Connection:
         raise
     except (sqlite3.DatabaseError, IndexDamaged) as error:
         connection.close()
-        raise IndexDamaged(f"{path} cannot be read as a catalog ({error}). {MEND_CATALOG}") from error
+        reason = error.__cause__ or error  # without the advice that it has already
+        raise IndexDamaged(f"{path} cannot be read as a catalog ({reason}). {MEND_CATALOG}") from error
     return connection
 
 

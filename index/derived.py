@@ -25,7 +25,7 @@ from index.columns import Numbers, PassageColumns, load_columns, save_columns
 from index.durable import draft_of, replace_durably
 from index.encoder import Matrix
 from index.errors import IndexDamaged
-from index.generation import Layout, Manifest, as_sealed, load_manifest, save_manifest, sealed
+from index.generation import Layout, Manifest, altered_files, as_sealed, load_manifest, save_manifest, sealed
 from index.recovery import facts_of, require_own
 from index.terms import TermDocument, Terms, TermsDamaged, day_ordinal
 from index.vectors import Vectors, write_vectors, written_numbers
@@ -53,15 +53,21 @@ def bring_in_step(layout: Layout, *, afresh: bool = False, copy_of: Manifest | N
     manifest = load_manifest(layout)
     catalog = Catalog.open(layout.catalog)
     try:
-        if afresh or not _terms_followed(catalog, layout, copy_of or manifest):
-            _bring_terms(layout.terms, partial(terms_in_step, catalog), catalog.numbers(), afresh=afresh)
+        # What was changed since it was sealed, and not by us, must not be sealed as it is.
+        altered = altered_files(layout, manifest)
+        if altered:
+            log.warning("%s: not what was written, and made anew: %s", layout.folder, ", ".join(altered))
+        new_terms = afresh or any("/" in name for name in altered)
+        new_arrays = afresh or any("/" not in name for name in altered)
+        if new_terms or not _terms_followed(catalog, layout, copy_of or manifest):
+            _bring_terms(layout.terms, partial(terms_in_step, catalog), catalog.numbers(), afresh=new_terms)
             articles = catalog.article_numbers()
-            _bring_terms(layout.article_terms, partial(article_terms_in_step, catalog), articles, afresh=afresh)
-        lags = afresh or _lags(catalog, layout, manifest)
-        if not lags or manifest.files:  # a generation that was never sealed is seen by nobody yet
+            _bring_terms(layout.article_terms, partial(article_terms_in_step, catalog), articles, afresh=new_terms)
+        lags = new_arrays or _lags(catalog, layout, manifest)
+        if not lags or (manifest.files and not altered):  # what was never sealed is seen by nobody yet
             manifest = _seal(catalog, layout, manifest)
         if lags:
-            if afresh:  # else what is damaged would be taken over
+            if new_arrays:  # else what is damaged would be taken over
                 for arrays in (layout.lists, layout.columns):
                     _drop(arrays)
             manifest = _write_arrays(catalog, layout, manifest)

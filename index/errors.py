@@ -24,6 +24,8 @@ MEND_CATALOG = (
     " or run: dateline rebuild SOURCE"
 )
 """What to do where the catalog is damaged, in the order in which least is lost."""
+MEND_LOST = "Nothing in it can be kept. Restore a backup with: dateline restore BACKUP; or run: dateline rebuild SOURCE"
+"""What to do where nothing of the catalog can be read."""
 
 
 class DatelineError(Exception):

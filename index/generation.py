@@ -149,7 +149,7 @@ def live_generation(root: Path) -> Layout:
     try:
         id = (root / "CURRENT").read_text("utf-8").strip()
     except FileNotFoundError:
-        if _was_finished(root) and not being_written(root):
+        if _was_finished(root) and not being_written(root, by_others=True):
             raise IndexDamaged(f"{root / 'CURRENT'} is missing. {MEND_DERIVED}") from None
         raise IndexMissing(f"No index at {root}. Build one with: dateline rebuild SOURCE --index {root}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -276,6 +276,22 @@ def as_sealed(layout: Layout, manifest: Manifest) -> bool:
     }
 
 
+def altered_files(layout: Layout, manifest: Manifest) -> list[str]:
+    """Files that have the name of one that was sealed and other bytes: only what was written since is read.
+
+    Files of terms never change once they have a name, but for the library's books; arrays are replaced, and then
+    a writer that was killed may not have come to seal them.
+    """
+    found = []
+    for path in _derived_files(layout):
+        name, state = path.relative_to(layout.folder).as_posix(), path.stat()
+        size, digest, written = manifest.files.get(name, (state.st_size, "", state.st_mtime_ns))
+        touched = path.suffix != ".json" and (size, written) != (state.st_size, state.st_mtime_ns)
+        if touched and file_sha256(path) != digest:
+            found.append(name)
+    return found
+
+
 def missing_files(layout: Layout, manifest: Manifest) -> list[str]:
     """Derived files of the manifest that are not there or not of their size: a quick look."""
     found = []
@@ -357,14 +373,16 @@ def _holder(path: Path) -> str:
     return ""
 
 
-def being_written(root: Path) -> bool:
-    """Whether a process of this machine is writing to the index, as far as can be seen without the lock.
+def being_written(root: Path, *, by_others: bool = False) -> bool:
+    """Whether a process of this machine, or another one than this, is writing to the index, as far as it says so.
 
     To try the lock would make a writer fail that begins at the same moment.
     """
     try:
         written = _HOLDER.fullmatch((root / "LOCK.holder").read_text("utf-8"))
         if written is None or written["host"] != socket.gethostname():
+            return False
+        if by_others and int(written["process"]) == os.getpid():
             return False
         os.kill(int(written["process"]), 0)
     except PermissionError:  # it belongs to somebody else

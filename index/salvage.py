@@ -7,7 +7,7 @@ from typing import Any
 
 from index.article import Article, Receipt, SetAside
 from index.database import Connection, connect, require_readable
-from index.errors import MEND_CATALOG, IndexDamaged
+from index.errors import MEND_LOST, IndexDamaged
 from index.journal import Journal
 from index.rows import READ, article_of
 from index.urls import is_web_address
@@ -32,10 +32,14 @@ def salvaged(path: Path, *, journal: bool = True) -> Iterator[Article | SetAside
     one must not stand for an article that is gone. Raises IndexDamaged when the file cannot be read at all.
     """
     if not path.is_file():
-        raise IndexDamaged(f"{path} is missing. {MEND_CATALOG}")
-    with closing(require_readable(connect(path), path)) as connection:
+        raise IndexDamaged(f"{path} is missing. {MEND_LOST}")
+    try:
+        readable = require_readable(connect(path), path)
+    except IndexDamaged as error:
+        raise IndexDamaged(f"{path} is no database any more. {MEND_LOST}") from error
+    with closing(readable) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'articles'").fetchone():
-            raise IndexDamaged(f"{path} has no articles. {MEND_CATALOG}")
+            raise IndexDamaged(f"{path} has no articles. {MEND_LOST}")
         numbers = _numbers(connection)
         lost: list[int] = []
         for start in range(0, len(numbers), _ARTICLES_A_PART):

@@ -172,3 +172,11 @@ def test_long_headline_is_cut_after_a_word(line):
 @pytest.mark.parametrize(("published", "day"), [("2025-08-20T23:07:00-04:00", "2025-08-20"), (None, None)])
 def test_day_is_that_of_the_articles_own_zone(published, day):
     assert replace(FULL, published=published).day == day
+
+
+def test_lines_of_an_article_are_lines_wherever_they_come_from():
+    article = make_article(
+        "Text.", title="A\xa0b\n c\x00", source=" S\t", authors=("A\u2003B", "A B", ""), section="\n"
+    )
+    assert (article.title, article.source, article.authors, article.section) == ("A b c", "S", ("A B",), None)
+    assert from_record(to_record(article)) == article

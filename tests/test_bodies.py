@@ -121,3 +121,11 @@ def test_slow_bodies_do_not_keep_a_search_from_being_answered(trickle, tmp_path)
     assert Client(served).post("/api/v1/search", json={"q": "x"}).status_code == PASSED
     trickle.let.set()
     slow.join(10)
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "²", "١", "-1", "1e3", "99999999999999999999"])
+def test_a_length_that_is_none_or_too_long_is_no_length(length):
+    visit = posted()
+    visit.environ["CONTENT_LENGTH"] = length
+    assert Bodies(refuse)(visit) is None
+    assert visit.environ["wsgi.input"].read() == b""

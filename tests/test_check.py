@@ -12,7 +12,7 @@ import pytest
 from sample import ARTICLES, DIMENSION, FakeEncoder, write_jsonl
 
 from index import check
-from index.build import rebuild
+from index.build import add, rebuild
 from index.catalog import Catalog
 from index.errors import IndexDamaged, ModelError
 from index.generation import Layout, carried_encoder, live_generation, load_manifest, other_generations
@@ -182,6 +182,20 @@ def test_columns_that_lie_are_not_taken_over_by_a_repair(root: Path) -> None:
     written[-4:] = bytes(4)  # the last author's code
     layout.columns.write_bytes(written)
     assert check.repair(root) == ["columns is not the file that was written"]
+    assert check.problems(root) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["vectors.faiss", "article-vectors.faiss", "columns", "terms/*.store", "article-terms/*.idx"]
+)
+def test_what_was_altered_is_made_anew_by_the_next_writer_and_never_sealed_as_it_is(
+    root: Path, load: Callable, corpus: Path, tmp_path: Path, name: str
+) -> None:
+    [path] = list(live_generation(root).folder.glob(name))[:1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    add(root, [str(write_jsonl(tmp_path / "one.jsonl", [{"id": "new", "text": "A word of the harbour. " * 9}]))], load)
     assert check.problems(root) == []
 
 

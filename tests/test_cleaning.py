@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from index.article import tidy
 from index.cleaning import clean_page
+from index.cleaning.furniture import furniture_kind
+from index.cleaning.masthead import names_only
 
 HERE = Path(__file__).parent
 SCRAPES = sorted((HERE / "data" / "scrapes").glob("*.txt"))
@@ -131,3 +133,18 @@ def test_no_line_takes_long(line):
     began = time.process_time()
     clean_page(f"A headline of five words\n\n{line}")
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("line", ["A" * 600, "AB " * 200, "A.-" * 200, "Aa " * 200])
+def test_a_line_of_capitals_is_looked_at_without_going_back_and_back(line):
+    began = time.process_time()
+    furniture_kind(line)
+    assert time.process_time() - began < 1  # six hundred letters took minutes
+
+
+def test_a_headline_of_many_names_is_read_once():
+    # Twenty-nine such words took minutes: each could be read in two ways.
+    assert names_only("O’Ab O’Cd" + ", O’Ab O’Cd" * 60 + " #") is None
+    found = names_only("Sinéad O’Neil and J. O'Hara Byrne")
+    assert found is not None
+    assert found.authors == ("Sinéad O’Neil", "J. O'Hara Byrne")

@@ -126,6 +126,7 @@ def test_the_file_may_be_named(run, elsewhere, monkeypatch):
         ("[serve]\nmode = 'c'", "mode: 'c' is not one of"),
         ("[serve]\nindex = 5", "index should be text"),
         ("[serve", "dateline.toml is not TOML"),
+        ("a = " + "[" * 20_000, "dateline.toml is not TOML"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_that_says_where(run, elsewhere, text, said):

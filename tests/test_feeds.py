@@ -427,7 +427,7 @@ def test_defect_of_a_parser_costs_one_feed(site, reader, monkeypatch):
     site.put("/b", page("B"))
     monkeypatch.setattr(feedparser, "parse", broken)
     outcome = reader.read(site.url("/feed"), site.url("/b"))
-    assert (outcome.paths, outcome.reasons) == (["/b"], ["unexpected KeyError while reading the feed: 'oh'"])
+    assert (outcome.paths, outcome.reasons) == (["/b"], ["a damaged feed (KeyError in feedparser)"])
     assert site.url("/feed") not in reader.receipts
 
 
@@ -435,3 +435,18 @@ def test_page_that_is_a_pdf_is_set_aside_or_read_from_the_feed(site, reader):
     site.put("/a.pdf", b"%PDF-1.7", "application/pdf")
     site.put("/feed", rss([{"link": "/a.pdf", "title": "A"}]), RSS)
     assert reader.read(site.url("/feed")).reasons == ["not a page (application/pdf)"]
+
+
+def test_reference_to_no_character_costs_a_feed_nothing_more():
+    [entry] = entries(
+        "<rss><channel><item><title>A&#xd800;b & c</title><link>https://e.org/a</link></item></channel></rss>"
+    )
+    assert entry.stated["title"] == "A\ufffdb & c"
+
+
+def test_feed_that_feedparser_stumbles_over_is_damaged():
+    nested = (
+        "<feed xmlns='http://www.w3.org/2005/Atom'><entry><link rel='alternate' x=''><item><link>a</link></item></link>"
+    )
+    with pytest.raises(SourceError, match="a damaged feed"):
+        entries(f"{nested}</entry></feed>")

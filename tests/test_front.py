@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sample import write_jsonl
-from werkzeug.test import Client
+from werkzeug.test import Client, create_environ
 
 from index.article import SetAside
 from index.build import add
@@ -335,3 +335,13 @@ def test_a_refusal_has_the_shape_of_every_error(corpus_engine, root):
         answer = client.get(path)
         assert answer.status_code == 200
         answer.close()
+
+
+def test_a_query_of_bytes_that_are_no_text_is_answered(root, load):
+    engine = Engine.open(root, load)
+    app = Front(create_app(lambda: engine, root), lambda: "1", threads=1, queue=2, patience=5.0, cache_bytes=1 << 16)
+    for path in ("/", "/nowhere", "/api/v1/search"):
+        environ = create_environ(path)
+        environ["QUERY_STRING"] = "q=ferry\xf2\xff"
+        assert Client(app).open(environ).status_code in (200, 404)
+    engine.close()

@@ -144,3 +144,20 @@ def test_what_makes_no_sense_is_one_line(dateline, arguments, said):
     assert (status, out) == (2, "")
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sha256", "é" * 64), ("sha256", None), ("rate", "60"), ("rate", 0), ("rate", True), ("scopes", "read"),
+        ("scopes", ["all"]), ("name", "a\nb"), ("scopes", [["read"]]),
+    ],
+)  # fmt: skip
+def test_a_key_that_was_never_written_opens_nothing(path, name, value):
+    secret = add_key(path, "reader", ["read"])
+    found = json.loads(path.read_text())
+    found["keys"][0][name] = value
+    path.write_text(json.dumps(found))
+    with pytest.raises(KeysDamaged):
+        load_keys(path)
+    assert KeyRing(path).find(secret) is None

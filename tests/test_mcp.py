@@ -253,3 +253,7 @@ def test_without_the_extra_package_one_line_says_what_to_install(monkeypatch, ro
     failed = CliRunner().invoke(mcp, ["--index", str(root)])
     assert isinstance(failed.exception, DatelineError)
     assert "dateline[mcp]" in str(failed.exception)
+
+
+def test_a_citation_with_endless_numbers_is_none(call):
+    assert "No article has the id" in call("get_article", id=f"ferry:{'9' * 5_000}-1")

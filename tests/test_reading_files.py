@@ -172,3 +172,19 @@ def test_two_workers_read_the_same_as_one(mixed):
 
 def test_total_weight_is_the_sum_of_the_weights(mixed):
     assert total_weight([str(mixed)]) == sum(item.weight for item in read_all(documents([str(mixed)]), 0)) > 0
+
+
+def test_ignore_rules_that_take_for_ever_are_no_rules(tmp_path):
+    (tmp_path / ("a" * 200 + ".txt")).write_text("Words.")
+    for rule in ("*a" * 20 + "b", "**/" * 12 + "b", "*" * 40 + "b", "[z-a]"):
+        (tmp_path / ".datelineignore").write_text(rule)
+        [trouble, document] = documents([str(tmp_path)])
+        assert trouble.reason.startswith("not a rule")
+        assert document.source.endswith(".txt")
+
+
+def test_ignore_rules_with_brackets_are_read_without_a_warning(tmp_path):
+    (tmp_path / "[a.txt").write_text("Words.")
+    (tmp_path / ".datelineignore").write_text("[[a]*.txt")
+    with pytest.raises(StopIteration):
+        next(iter(documents([str(tmp_path)])))

@@ -1,8 +1,11 @@
 import csv
 import gzip
 import io
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pyarrow
 import pytest
@@ -18,6 +21,7 @@ from index.reading.files import documents
 from index.reading.pool import read_all
 from index.reading.tables import rows_of
 
+ROOT = Path(__file__).parent.parent
 STORY = "A passenger ferry ran aground on a sandbank, and nobody was hurt."
 
 
@@ -199,6 +203,20 @@ def test_damaged_parquet_is_set_aside(tmp_path):
     for number, damaged in enumerate((b"", b"PAR1", data[:-10], data[:100] + data[200:], b"\0" * 500)):
         items = read(tmp_path, f"{number}.parquet", damaged)
         assert "damaged Parquet file" in items[-1].content.reason
+
+
+def test_damaged_parquet_that_ends_whoever_asks_about_its_columns_does_not_end_the_run():
+    # Found by tests/faults/fuzz.py. In a process of its own, because pyarrow aborts instead of raising.
+    path = ROOT / "tests" / "data" / "fuzz" / "histogram.parquet"
+    code = "import sys; from index.reading.files import documents; print(len(list(documents(sys.argv[1:]))))"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+def test_parquet_with_text_that_is_no_utf_8_says_so(tmp_path):
+    data = parquet(tmp_path / "table.parquet", {"title": ["Ferry"], "text": [STORY]}).read_bytes()
+    [item] = read(tmp_path, "bytes.parquet", data.replace(b"Ferry", b"F\xdd\xdd\xddy"))
+    assert item.content.reason == "damaged Parquet file (text in it is not UTF-8)"
 
 
 def test_rows_that_repeat_one_long_cell_are_held_a_few_at_a_time(tmp_path):

@@ -148,11 +148,11 @@ def test_a_table_that_unpacks_to_far_more_than_text_does_is_refused_in_flat_memo
     assert (tmp_path / "bomb.parquet").stat().st_size < 10_000
     assert peak_of_reading(tmp_path) < 100
     [reason] = outcome(tmp_path).values()
-    assert reason.startswith("a column of it unpacks to ")
+    assert reason.startswith("rows of it unpack to ")
 
 
 def test_a_table_with_the_same_word_in_every_row_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "_SMALL_COLUMN_BYTES", 1000)
+    monkeypatch.setattr(parquet, "_SMALL_GROUP_BYTES", 1000)
     rows = 20_000
     for name, title in (("same", "Ferry runs aground"), ("bomb", "Ferry " * 1000)):
         table = pyarrow.table({"text": [f"Story {n}." for n in range(rows)], "title": [title] * rows})

@@ -331,3 +331,11 @@ def test_sitemap_of_known_pages_is_gone_through_without_requests_in_flat_memory(
     assert reader.read(site.url("/1.xml")).paths == [f"/{count - 1}"]
     assert len(site.requests) == 3
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+@pytest.mark.parametrize("reference", ["&#xd800;", "&#55296;", "&#0;", "&#xffff;", "&#x110000;"])
+def test_reference_to_no_character_costs_its_entry_nothing_more(reference):
+    found = entries(
+        f"<urlset><url><loc>https://e.org/a{reference}</loc></url><url><loc>https://e.org/b</loc></url></urlset>"
+    )
+    assert [entry.link for entry in found] == ["https://e.org/a\ufffd", "https://e.org/b"]

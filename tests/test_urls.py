@@ -72,3 +72,24 @@ def test_normalising_twice_changes_nothing_more(text):
 def test_articles_of_one_address_have_one_id():
     ids = {make_article("Text.", url=url).id for url in (STORY, f"{STORY}?utm_source=x", "http://www." + STORY[8:])}
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/amp/amp/story",
+        "https://google.com/amp/s/google.com/amp/s/example.org/story",
+        "https://example.org/story/amp.html/amp",
+        "https://example.org/\ud800?q=\ud800",
+        "http://" + "google.com/amp/" * 500,
+        "http:/\n/x",
+    ],
+)
+def test_marks_upon_marks_are_all_taken_off_at_once(url):
+    once = normalised_url(url)
+    assert normalised_url(once) == once
+
+
+def test_what_is_too_long_for_an_address_stays_as_it_is():
+    url = "https://example.org" + "/amp" * 100_000
+    assert normalised_url(url) == url

@@ -53,4 +53,4 @@ def entries_of(page: Page, *, stated: bool) -> frozenset[int]:
 
 def _kind_of_name(name: str) -> str:
     """The name without numbers, which tell one entry from the next."""
-    return re.sub(r"[0-9a-f-]*\d[\w-]*", "", name).strip()
+    return re.sub(r"(?<![0-9a-f-])[0-9a-f-]*\d[\w-]*", "", name).strip()

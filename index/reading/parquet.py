@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from io import SEEK_END
 from typing import IO, Any
 
 from index.errors import SourceError
@@ -18,7 +19,7 @@ _MOST_DESCRIBING_THINGS = 1_000_000
 # A cell is unpacked whole, several times over in memory. News packs to a fifth, the most repetitive logs to a fiftieth;
 # what is small when unpacked, or has the same word in every row, may pack as it likes.
 _MOST_EXPANSION = 200
-_SMALL_COLUMN_BYTES = 64 * 2**20
+_SMALL_GROUP_BYTES = 64 * 2**20
 _SMALL_CELL_BYTES = 64
 
 
@@ -37,7 +38,7 @@ def parquet_rows(file: IO[bytes], fields: FieldMap) -> Iterator[tuple[Row, int]]
         )  # fmt: skip
         columns = [str(name) for name in table.schema_arrow.names]
         check_columns(columns, fields)
-        _refuse_bomb(table.metadata)
+        _refuse_bomb(table.metadata, file.seek(0, SEEK_END))
         count = table.metadata.num_rows
         number = 0
         for batch in table.iter_batches(batch_size=_ROWS, use_threads=False):
@@ -46,18 +47,20 @@ def parquet_rows(file: IO[bytes], fields: FieldMap) -> Iterator[tuple[Row, int]]
                 values = (column[position].as_py() for column in batch.columns)
                 record = {name: _plain(value) for name, value in zip(columns, values, strict=True) if value is not None}
                 yield Row(number, without_row_number(record, fields)), count
-    except (ArrowException, OSError, ValueError, OverflowError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SourceError("damaged Parquet file (text in it is not UTF-8)") from error
+    except (ArrowException, OSError, ValueError, OverflowError) as error:
         raise SourceError(f"damaged Parquet file ({' '.join(str(error).split())[:200]})") from error
 
 
-def _refuse_bomb(described: Any) -> None:
-    """Raises SourceError where a column is said to unpack to far more than text does."""
+def _refuse_bomb(described: Any, size: int) -> None:
+    """Raises SourceError where rows are said to unpack to far more than text does, of a file of `size` bytes."""
     for group in map(described.row_group, range(described.num_row_groups)):
-        for column in map(group.column, range(group.num_columns)):
-            unpacked, packed = column.total_uncompressed_size, max(1, column.total_compressed_size)
-            small = unpacked <= max(_SMALL_COLUMN_BYTES, _SMALL_CELL_BYTES * column.num_values)
-            if not small and unpacked > _MOST_EXPANSION * packed:
-                raise SourceError(f"a column of it unpacks to {unpacked // packed:,} times its size")
+        # Not what it says of single columns: where that is damaged or encrypted, pyarrow ends the process.
+        unpacked, cells = group.total_byte_size, group.num_rows * group.num_columns
+        small = unpacked <= max(_SMALL_GROUP_BYTES, _SMALL_CELL_BYTES * cells)
+        if not small and unpacked > _MOST_EXPANSION * size:
+            raise SourceError(f"rows of it unpack to {unpacked // size:,} times its size")
 
 
 def _plain(value: Any) -> Any:
