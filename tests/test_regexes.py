@@ -99,8 +99,9 @@ def test_every_pattern_is_known_or_made_by_something_that_is():
     unknown = [place for place in places() if regex_at(place) is None and (place.file, place.function) not in MADE]
     # Two that only hold a table's words: what is in the tables stands in other patterns too.
     assert {(one.file, one.function, ast.unparse(one.pattern)[:20]) for one in unknown} == {
-        ("search/periods.py", "_between", "_MONTHS[language]"), ("search/periods.py", "_moment", "f'(?P<last>last )?({"),
-    }  # fmt: skip
+        ("search/periods.py", "_between", "_MONTHS[language]"),
+        ("search/periods.py", "_moment", "f'(?P<last>last )?({"),
+    }
     assert len(regexes()) > 250
 
 
