@@ -214,7 +214,7 @@ def load_manifest(layout: Layout, *, oldest: int = OLDEST_READABLE_FORMAT) -> Ma
             name: (int(size), str(digest), int(*written)) for name, (size, digest, *written) in fields["files"].items()
         }
         return Manifest(**fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         reason = str(error) if type(error) is ValueError else type(error).__name__
         raise IndexDamaged(f"{layout.manifest} is missing or damaged ({reason}). {MEND_DERIVED}") from error
 

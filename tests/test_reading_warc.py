@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import zlib
 
 import brotli
@@ -175,3 +176,12 @@ def test_any_body_is_unpacked_within_the_bound_or_refused(data, encodings):
             assert len(body_of(body, encodings, 150)) <= max(150, len(body))
         except SourceError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("response", "damaged web archive"), ("resource", "cut off")])
+def test_record_that_is_said_to_be_endless_costs_nothing_before_it(tmp_path, kind, reason):
+    endless = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % 10**30, archive(response(2, kind=kind)), count=1)
+    found = outcome(read(tmp_path, archive(response(1)) + endless))
+    assert found.pop("1") == "read"
+    [told] = found.values()
+    assert reason in told

@@ -109,6 +109,14 @@ def test_a_failure_makes_room_again():
             streams(visit())
 
 
+def test_exports_that_have_ended_count_no_more_though_they_are_not_collected_yet(streams):
+    ended = [streams(visit()) for _ in range(1)]
+    for _ in range(MOST):
+        ended[-1].parts.close()
+        ended.append(streams(visit()))
+    assert all(isinstance(answer, Stream) for answer in ended)
+
+
 def test_what_was_sent_is_told_once():
     told = []
     assert b"".join(Sending([b"ab", b"c"], told.append)) == b"abc"

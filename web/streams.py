@@ -34,6 +34,8 @@ class Sending:
         self._bytes = 0
         self._moved = monotonic()
         self._given_up = False
+        self.held = True
+        """Whether a client still holds it: what has ended may live on until a collection of garbage."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -55,10 +57,14 @@ class Sending:
         if monotonic() - self._moved > _PATIENCE_SECONDS:
             self._given_up = True
             with suppress(ValueError):  # it has come back at this very moment
-                self.close()
+                self._end()
 
     def close(self) -> None:
         """Ends the sending; a client that has gone ends it in the middle."""
+        self.held = False
+        self._end()
+
+    def _end(self) -> None:
         ended, self._ended = self._ended, None
         if ended is None:
             return
@@ -83,7 +89,8 @@ class Streams:
 
     def __call__(self, visit: Visit) -> Answer | Stream:
         """The answer to a request, or the refusal."""
-        if len(self._under_way) >= MOST or not (self._room.acquire(blocking=False) or self._room_of_a_stuck_one()):
+        held = sum(sending.held for sending in list(self._under_way))
+        if held >= MOST or not (self._room.acquire(blocking=False) or self._room_of_a_stuck_one()):
             return self._refuse(visit, 503, "overloaded", _BUSY, ("Retry-After", _RETRY_SECONDS))
         try:
             began: list[tuple[str, Headers]] = []

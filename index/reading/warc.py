@@ -65,7 +65,8 @@ def _next(records: Any) -> "ArcWarcRecord | None":
         record: ArcWarcRecord | None = next(iter(records), None)
     except ArchiveLoadFailed as error:
         raise SourceError("not a web archive" if records.record is None else "damaged web archive") from error
-    except (ValueError, TypeError, AttributeError, IndexError) as error:  # headers that the parser did not expect
+    # Headers that the parser did not expect.
+    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise SourceError(f"damaged web archive ({type(error).__name__})") from error
     return record
 

@@ -215,7 +215,8 @@ TARGETS = (
     Target("fields", _fields, encoded(_FIELDS), _FIELD_WORDS),
     Target("csv", partial(_file, "a.csv"), encoded(_TABLES), _TABLE_WORDS),
     Target("tsv", partial(_file, "a.tsv"), encoded(_TABLES), _TABLE_WORDS),
-    Target("parquet", partial(_file, "a.parquet"), _parquet, longest=8_000),
+    # A page may say that it unpacks to 2 GiB, and pyarrow makes room for it before it looks.
+    Target("parquet", partial(_file, "a.parquet"), _parquet, longest=8_000, growth=2_500 * 2**20),
     Target("warc", partial(_file, "a.warc"), encoded((_WARC,)), _WARC_WORDS, longest=8_000),
     Target("gzip", partial(_file, "a.jsonl.gz"), tuple(map(_gzipped, encoded(_RECORDS)))),
     Target("warc-gz", partial(_file, "a.warc.gz"), (_gzipped(_WARC.encode()),), longest=8_000),

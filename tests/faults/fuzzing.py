@@ -27,7 +27,6 @@ KEPT = ROOT / "tests" / "data" / "fuzz"
 
 # Of processor time, which other processes on the machine do not use up; a collection of garbage may fall into it.
 _SECONDS_FOR_BYTES = 1.0 / 100_000
-_MOST_GROWTH = 512 * 2**20
 _TOLD_EVERY_SECONDS = 1.0
 _MOST_MUTATIONS = 6
 _LONGEST_TOLD = 200
@@ -44,7 +43,7 @@ class Target:
     """What is fuzzed: `attempt` raises for whatever should not be.
 
     `seeds` are inputs to begin with, `words` what inputs are made of. No input is longer than `longest` bytes, and
-    each may take `seconds` of processor time, and a second more for each 100 KB.
+    each may take `seconds` of processor time, a second more for each 100 KB, and `growth` bytes of memory.
     """
 
     name: str
@@ -53,6 +52,7 @@ class Target:
     words: Sequence[bytes] = ()
     longest: int = 4_000
     seconds: float = 1.0
+    growth: int = 512 * 2**20
 
     def corpus(self) -> list[bytes]:
         """The seeds, and what is kept of earlier runs."""
@@ -139,9 +139,9 @@ class Trial:
         self._file.write(len(data).to_bytes(4, "little") + data)
         allowed = self.target.seconds + len(data) * _SECONDS_FOR_BYTES
         try:
-            took = _timed(self.target.attempt, data, allowed)
+            took = _timed(self.target, data, allowed)
             if took > allowed:
-                took = min(took, _timed(self.target.attempt, data, allowed))  # it may have paid for others' garbage
+                took = min(took, _timed(self.target, data, allowed))  # it may have paid for others' garbage
             if took > allowed:
                 raise TooSlow(f"{took:.1f} s of processor time")
         except KeyboardInterrupt:
@@ -171,12 +171,12 @@ class Trial:
             record.write()
 
 
-def _timed(attempt: Callable[[bytes], None], data: bytes, allowed: float) -> float:
-    """Processor seconds that `attempt` takes. Raises what it raises, TooSlow and MemoryError."""
+def _timed(target: Target, data: bytes, allowed: float) -> float:
+    """Processor seconds that an attempt takes. Raises what it raises, TooSlow and MemoryError."""
     held, began = _peak(), time.process_time()
     with _at_most(4 * allowed):
-        attempt(data)
-    if _peak() - held > _MOST_GROWTH:
+        target.attempt(data)
+    if _peak() - held > target.growth:
         raise MemoryError(f"grew by {(_peak() - held) >> 20} MiB")
     return time.process_time() - began
 
@@ -269,10 +269,6 @@ def guided(trial: Trial, until: Until, seed: int, folder: Path) -> None:
     if trial.target.words:  # a dictionary without words is refused
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in trial.target.words))
         options += [f"-dict={words}"]
-    if trial.target.words:
-        words = folder / f"{trial.target.name}.words"
-        words.write_text("".join(f'"{_escaped(word)}"\n' for word in trial.target.words))
-        options.append(f"-dict={words}")
     options += [f"-runs={until.executions}"] if until.executions is not None else []
     options += [f"-max_total_time={round(until.seconds)}"] if until.seconds is not None else []
     atheris.Setup(["fuzz", *options, str(corpus)], trial)
