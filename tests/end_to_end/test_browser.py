@@ -150,43 +150,50 @@ def asked(page):
     return parse_qs(urlsplit(page.url).query)
 
 
+def follow(page, link):
+    """Click, and wait for the page that it leads to: what is counted before that was counted in half a page."""
+    with page.expect_navigation():
+        link.click()
+
+
 def test_from_the_search_box_to_the_marked_passage(page, address):
     page.goto(address)
     page.get_by_role("searchbox").fill("Canada peacekeeping logistics")
-    page.get_by_role("searchbox").press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("searchbox").press("Enter")
     first = page.locator(".hits li").first
     assert "Canada would most likely help with logistics" in first.inner_text()
     assert first.locator(".best").count()
     assert fits(page)
-    first.get_by_role("link").first.click()
+    follow(page, first.get_by_role("link").first)
     answer = page.locator(".answer")
     assert "Canada would most likely help with logistics" in answer.inner_text()
     # The link leads to the passage, not to the top of the article.
     assert 0 <= answer.bounding_box()["y"] < page.viewport_size["height"]
     assert fits(page)
-    page.get_by_role("link", name="Results for “Canada peacekeeping logistics”").click()
+    follow(page, page.get_by_role("link", name="Results for “Canada peacekeeping logistics”"))
     assert page.locator(".hits").is_visible()
 
 
 def test_filters_narrow_and_come_off_again(page, address):
     page.goto(f"{address}/?q=mayor")
     before = page.locator(".hits li").count()
-    page.get_by_role("link", name="2024", exact=True).click()
+    follow(page, page.get_by_role("link", name="2024", exact=True))
     assert asked(page)["from"] == ["2024-01-01"]
     assert all("2024" in text for text in page.locator(".hits time").all_inner_texts())
-    page.get_by_role("link", name=re.compile("^2024.*take it off")).click()
+    follow(page, page.get_by_role("link", name=re.compile("^2024.*take it off")))
     assert page.locator(".hits li").count() == before
     source = page.locator(".hits .source").first.inner_text()
-    page.locator("aside").get_by_role("link", name=source).click()
+    follow(page, page.locator("aside").get_by_role("link", name=source))
     assert set(page.locator(".hits .source").all_inner_texts()) == {source}
-    page.locator("aside").get_by_role("link", name=re.compile(f"{source}.*take it off")).click()
+    follow(page, page.locator("aside").get_by_role("link", name=re.compile(f"{source}.*take it off")))
     assert page.locator(".hits li").count() == before
 
 
 def test_dates_can_be_picked_and_a_new_search_keeps_them(page, address):
     page.goto(f"{address}/?q=mayor&source=Maddern+Port+Observer")
     page.get_by_label("From").fill("2024-01-01")
-    page.get_by_role("button", name="Apply").click()
+    follow(page, page.get_by_role("button", name="Apply"))
     assert asked(page)["q"] == ["mayor"]
     assert asked(page)["from"] == ["2024-01-01"]
     assert asked(page)["source"] == ["Maddern Port Observer"]
@@ -194,11 +201,11 @@ def test_dates_can_be_picked_and_a_new_search_keeps_them(page, address):
 
 def test_pages_turn_and_the_way_back_leads_to_the_same_page(page, address):
     page.goto(f"{address}/?q=ferry&size=3")
-    page.get_by_role("link", name="Next →").click()
+    follow(page, page.get_by_role("link", name="Next →"))
     ranks = page.locator(".hits").get_attribute("start")
     title = page.locator(".hits h2").first.inner_text()
-    page.locator(".hits h2 a").first.click()
-    page.get_by_role("link", name="Results for").click()
+    follow(page, page.locator(".hits h2 a").first)
+    follow(page, page.get_by_role("link", name="Results for"))
     assert ranks == page.locator(".hits").get_attribute("start") == "4"
     assert page.locator(".hits h2").first.inner_text() == title
 
@@ -207,12 +214,12 @@ def test_a_bar_of_the_timeline_is_a_link_and_so_is_its_row(page, address):
     page.goto(f"{address}/?q=mayor")
     page.get_by_text("Timeline as a table").click()
     row = page.locator(".timeline table tbody tr").first
-    row.get_by_role("link").click()
+    follow(page, row.get_by_role("link"))
     assert asked(page)["from"]
     page.goto(f"{address}/?q=mayor")
     bar = page.locator(".timeline svg a").last
     expected = bar.get_attribute("data-from")
-    bar.locator(".hit").click()
+    follow(page, bar.locator(".hit"))
     assert asked(page)["from"] == [expected]
 
 
@@ -289,8 +296,7 @@ def test_suggestions_while_typing(live_page, address):
     assert options.count() == 0
     live_page.keyboard.type("o")
     options.last.wait_for()
-    with live_page.expect_navigation():
-        options.last.click()
+    follow(live_page, options.last)
     assert asked(live_page)["q"][0] != "harbo"
 
 
