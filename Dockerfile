@@ -1,8 +1,11 @@
-# Two images from one file:
+# Three images from one file:
 #
 #   docker build -t dateline .                        serves an index; neither torch nor what reads articles
 #   docker build -t dateline-full --target full .     also builds one and adds to it
+#   docker build -t dateline-replica --target replica --build-arg "PACKAGES=pymilvus>=3,<4" .
+#                                                     serves from Milvus, and has the model in it (docs/scaling.md)
 #
+# EXTRAS="[milvus,ray]" gives dateline-full what it takes to publish into Milvus and to embed on a cluster.
 # On Linux the pinned torch may bring CUDA along; PIP_OPTIONS can name an index with a build for processors only.
 # The root file system may be read-only. Kept is /var/lib/dateline, to be mounted; /run/dateline is for what a server
 # counts while it runs, in memory if it may be.
@@ -27,7 +30,8 @@ FROM base AS packages
 RUN python -m venv /srv/venv
 WORKDIR /src
 COPY requirements-serve.txt ./
-RUN pip install -r requirements-serve.txt
+ARG PACKAGES=""
+RUN pip install -r requirements-serve.txt ${PACKAGES}
 COPY pyproject.toml README.md LICENSE ./
 COPY index index
 COPY search search
@@ -36,7 +40,12 @@ RUN pip install --no-deps . && python -m compileall -q /srv/venv
 
 FROM packages AS full-packages
 ARG PIP_OPTIONS=""
-RUN pip install ${PIP_OPTIONS} .
+ARG EXTRAS=""
+RUN pip install ${PIP_OPTIONS} ".${EXTRAS}"
+
+# The default model as it is run without torch; a replica has no index that would carry it.
+FROM full-packages AS model
+RUN python -c "from pathlib import Path; from index.encoder import load_encoder; from index.encoding.cache import carry; carry(load_encoder(kind='fast'), Path('/srv/model/encoder'))"
 
 FROM base AS full
 COPY --from=full-packages /srv/venv /srv/venv
@@ -54,3 +63,10 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 ENTRYPOINT ["dateline"]
 CMD ["serve"]
+
+FROM serve AS replica
+COPY --from=model /srv/model /srv/model
+ENV DATELINE_INDEX=/srv/model
+
+# What is built when no target is named.
+FROM serve AS default

@@ -1,6 +1,6 @@
 """BM25 as tantivy counts it, and what else a query's words are to passages: arithmetic over arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,12 @@ class Matches:
     bm25: Matrix
     coverage: Matrix
     pairs: Matrix
+
+
+def worth(alternatives: Sequence[Sequence[str]], idf: Callable[[str], float], occurs: Callable[[str], object]) -> float:
+    """The information of a word: that of its commonest wording, so that no wording counts as half a match."""
+    occurring = [stems for stems in alternatives if all(map(occurs, stems))]
+    return min(sum(map(idf, stems)) for stems in occurring or alternatives)
 
 
 def matches(

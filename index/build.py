@@ -2,15 +2,16 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from index.article import Receipt, SetAside
 from index.catalog import Catalog
 from index.derived import bring_in_step, put_right
-from index.encoder import EncoderOnDemand, LoadEncoder, ModelIdentity
+from index.encoder import Encoder, EncoderOnDemand, LoadEncoder, ModelIdentity, matching_encoder
 from index.encoding.cache import carry
 from index.encoding.runtime import FastEncoder
 from index.errors import DatelineError, IndexDamaged, IndexingError, IndexMissing, IndexOutdated, UsageError
@@ -48,13 +49,27 @@ from index.salvage import salvaged
 from index.urls import is_web_address
 
 
+class Workforce(Protocol):
+    """Other machines, which read and embed in place of this one (`index.distributed`)."""
+
+    def read(self, documents: Iterable[Document | SetAside | Receipt], fields: FieldMap) -> Iterator[Item]:
+        """What `read_all` makes of the documents."""
+
+    def encoder(self, identity: ModelIdentity, load: Callable[[], Encoder]) -> Encoder:
+        """What embeds there what the encoder that `load` makes embeds here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """How sources are read: in how many processes beside this one, with what field names, how politely."""
+    """How sources are read: in how many processes beside this one, with what field names, how politely.
+
+    With `elsewhere`, they are read there and not in processes of this machine, and passages are embedded there.
+    """
 
     workers: int = 0
     fields: FieldMap = field(default_factory=FieldMap)
     fetching: FetchSettings = field(default_factory=FetchSettings)
+    elsewhere: Workforce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,7 @@ def rebuild(
     are not given. The live generation is untouched until the new one is complete. Raises IndexingError when no
     article was found.
     """
-    tally, progress = Tally(), progress or Silent()
+    tally, progress, intake = Tally(), progress or Silent(), intake or Intake()
     with writer_lock(root), ExitStack() as open_files:
         before = _live_manifest(root)
         encoder = load_encoder(model or (before.model.name if before else None))
@@ -107,8 +122,9 @@ def rebuild(
         donors = _donors(root, layout, encoder.identity)
         for donor in donors:
             open_files.callback(donor.close)
-        items = _items(sources, catalog, intake or Intake()) if sources else _stored(known_live(root))
-        ingest(items, catalog, donors, encoder, settings, tally, progress)
+        items = _items(sources, catalog, intake) if sources else _stored(known_live(root))
+        embedder = intake.elsewhere.encoder(encoder.identity, lambda: encoder) if intake.elsewhere else encoder
+        ingest(items, catalog, donors, embedder, settings, tally, progress)
         catalog.remove_stale()
         counts = catalog.counts()
         if not counts.articles:
@@ -140,7 +156,7 @@ def add(
     if the run is killed afterwards. Raises IndexMissing when there is no index and ModelError when
     its model is needed and cannot be had.
     """
-    tally, progress = Tally(), progress or Silent()
+    tally, progress, intake = Tally(), progress or Silent(), intake or Intake()
     with writer_lock(root), ExitStack() as open_files:
         layout = live_generation(root)
         manifest = put_right(layout)
@@ -148,8 +164,10 @@ def add(
         open_files.callback(catalog.close)
         began = now()
         again = _origins_set_aside(catalog) if retry else []
-        encoder = EncoderOnDemand(manifest.model, load_encoder)
-        items = _items([*sources, *again], catalog, intake or Intake())
+        encoder: Encoder = EncoderOnDemand(manifest.model, load_encoder)
+        if intake.elsewhere:
+            encoder = intake.elsewhere.encoder(manifest.model, lambda: matching_encoder(manifest.model, load_encoder))
+        items = _items([*sources, *again], catalog, intake)
         try:
             ingest(items, catalog, [], encoder, manifest.passage_settings, tally, progress)
             catalog.journal.forget_set_aside(again, before=began)
@@ -188,7 +206,10 @@ def _items(sources: Sequence[str], catalog: Catalog, intake: Intake) -> Iterator
         with closing(Catalog.open(catalog.path)) as known:
             yield from documents_from_web(urls, known.journal.receipt, intake.fetching)
 
-    return read_all(documents(sources, from_web, intake.fields), intake.workers, intake.fields)
+    found = documents(sources, from_web, intake.fields)
+    if intake.elsewhere:
+        return intake.elsewhere.read(found, intake.fields)
+    return read_all(found, intake.workers, intake.fields)
 
 
 def _origins_set_aside(catalog: Catalog) -> list[str]:

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
@@ -22,12 +23,14 @@ from index.command_line import (
     quiet_option,
     run_command_line,
     step_back,
+    store_option,
     write_json,
 )
-from index.errors import UsageError
+from index.errors import StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from index.build import Report
+    from index.milvus.address import StoreAddress
 
 _SHOWN_SET_ASIDE = 10
 # Reading keeps up with the encoder on far fewer.
@@ -39,6 +42,8 @@ def _run_options(command: Command) -> Command:
         click.option("--strict", is_flag=True, help="Exit with 1 when documents were set aside."),
         click.option("--workers", type=click.IntRange(1, 64), default=min(os.cpu_count() or 1, _MOST_READERS),
                      show_default="one a core", help="Processes that read documents."),
+        click.option("--on", metavar="CLUSTER",
+                     help="Read and embed on a Ray cluster: ray://HOST:10001, or auto on one of its machines."),
         click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
                      help="Of feeds and sitemaps, only what is dated this day or later."),
         click.option("--delay", type=click.FloatRange(0, 3600), metavar="SECONDS",
@@ -50,7 +55,7 @@ def _run_options(command: Command) -> Command:
                      help="YAML or JSON file that says which of our fields is which of theirs."),
         click.option("--map", "mapping", multiple=True, metavar="OURS=THEIRS",
                      help="A field of records or a column of tables, such as title=headline; may be repeated."),
-        quiet_option, json_option, index_option, encoder_option,
+        quiet_option, json_option, store_option, index_option, encoder_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -69,7 +74,7 @@ def _run_options(command: Command) -> Command:
 @_run_options
 def rebuild(
     sources: tuple[str, ...], model: str | None, passage_words: int | None, recall_target: float | None, encoder: Any,
-    root: Path, as_json: bool, quiet: bool, strict: bool, **reading: Any,
+    root: Path, store: str | None, as_json: bool, quiet: bool, strict: bool, on: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Build a new index from SOURCEs and switch to it.
 
@@ -80,17 +85,19 @@ def rebuild(
     from index.build import rebuild as run
     from index.encoder import load_encoder
     from index.generation import carried_encoder
+    from index.milvus.commands import target
 
     step_back()
     _check_model(model)
+    address = target(store, quiet=quiet)
     intake, settings = _intake(**reading), _settings(passage_words)
     load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
-    with _progress(sources, quiet) as progress:
+    with _elsewhere(intake, on) as intake, _progress(sources, quiet) as progress:
         report = run(
             root, sources, load,
             model=model, settings=settings, recall_target=recall_target, intake=intake, progress=progress,
         )  # fmt: skip
-    _tell(report, "Built", as_json=as_json, quiet=quiet, strict=strict)
+    _tell(report, "Built", root, address, as_json=as_json, quiet=quiet, strict=strict)
 
 
 @click.command()
@@ -98,8 +105,8 @@ def rebuild(
 @click.option("--retry", is_flag=True, help="Read again what was set aside before.")
 @_run_options
 def add(
-    sources: tuple[str, ...], retry: bool, encoder: Any, root: Path,
-    as_json: bool, quiet: bool, strict: bool, **reading: Any,
+    sources: tuple[str, ...], retry: bool, encoder: Any, root: Path, store: str | None,
+    as_json: bool, quiet: bool, strict: bool, on: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Add the articles of SOURCEs to the live index, or update them.
 
@@ -108,40 +115,48 @@ def add(
     from index.build import add as run
     from index.encoder import load_encoder
     from index.generation import carried_encoder
+    from index.milvus.commands import target
 
     if not sources and not retry:
         raise UsageError("Say what to add: a file, a folder or a web address, or --retry.")
     step_back()
+    address = target(store, quiet=quiet)
     intake = _intake(**reading)
     load = partial(load_encoder, kind=encoder, beside=carried_encoder(root), many=True)
-    with _progress(sources, quiet) as progress:
+    with _elsewhere(intake, on) as intake, _progress(sources, quiet) as progress:
         report = run(root, sources, load, retry=retry, intake=intake, progress=progress)
-    _tell(report, "Added", as_json=as_json, quiet=quiet, strict=strict)
+    _tell(report, "Added", root, address, as_json=as_json, quiet=quiet, strict=strict)
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="ID...")
 @index_option
+@store_option
 @json_option
 @quiet_option
-def remove(names: tuple[str, ...], root: Path, as_json: bool, quiet: bool) -> None:
+def remove(names: tuple[str, ...], root: Path, store: str | None, as_json: bool, quiet: bool) -> None:
     """Remove articles by id or URL."""
     from index.build import remove as run
+    from index.milvus.commands import target
 
     step_back()
+    address = target(store, quiet=quiet)
     removed = run(root, names)
-    if as_json:
-        write_json({"removed": removed})
-    elif not quiet:
-        click.echo(f"Removed {counted(len(removed), 'article')}.")
+    with _publication(root, address, quiet=quiet) as done:
+        if as_json:
+            write_json({"removed": removed, **done})
+        elif not quiet:
+            click.echo(f"Removed {counted(len(removed), 'article')}.")
 
 
 @click.command()
 @click.option("--set-aside", is_flag=True, help="List the documents that could not be read, and why.")
 @index_option
+@store_option
 @json_option
-def stats(set_aside: bool, root: Path, as_json: bool) -> None:
-    """Say what is in the index."""
+def stats(set_aside: bool, root: Path, store: str | None, as_json: bool) -> None:
+    """Say what is in the index, or with --store in what was published."""
+    from index.place import place_of
     from index.restore import kept_generation
     from index.stats import documents_set_aside, index_stats
 
@@ -152,8 +167,11 @@ def stats(set_aside: bool, root: Path, as_json: bool) -> None:
         for document in () if as_json else documents:
             click.echo(f"{document.source}: {document.reason}")
         return
-    kept = kept_generation(root)
-    figures = {**index_stats(root), "kept": kept.folder.name if kept else None}
+    if store:
+        figures = place_of(root, store).open().stats()
+    else:
+        kept = kept_generation(root)
+        figures = {**index_stats(root), "kept": kept.folder.name if kept else None}
     if as_json:
         write_json(figures)
         return
@@ -165,9 +183,10 @@ def stats(set_aside: bool, root: Path, as_json: bool) -> None:
 @click.command()
 @click.option("--repair", is_flag=True, help="Build damaged parts anew from the stored articles.")
 @index_option
+@store_option
 @json_option
-def check(repair: bool, root: Path, as_json: bool) -> None:
-    """Say whether the index, or a backup, is whole."""
+def check(repair: bool, root: Path, store: str | None, as_json: bool) -> None:
+    """Say whether the index, or a backup, is whole, and with --store whether a server holds all of it."""
     from index.backup_record import backup_in, backup_problems
     from index.check import problems
     from index.check import repair as mend
@@ -176,6 +195,9 @@ def check(repair: bool, root: Path, as_json: bool) -> None:
     sealed = None if repair else backup_in(root)
     found = mend(root) if repair else backup_problems(sealed) if sealed else problems(root)
     left = problems(root) if repair and found else found
+    if store and not sealed and not left:
+        lacking, left = _checked_store(root, store, repair=repair)
+        found += lacking
     if as_json:
         write_json({"ok": not left, "problems": left, "repaired": found if repair else []})
     else:
@@ -184,7 +206,8 @@ def check(repair: bool, root: Path, as_json: bool) -> None:
         if sealed:
             click.echo("The backup is whole." if not left else "The backup is damaged. Take another one.")
         else:
-            click.echo("The index is whole." if not left else "The index is damaged. Run: dateline check --repair")
+            way_out = f"Run: dateline check --repair{', with the same --store' if store else ''}"
+            click.echo("The index is whole." if not left else f"The index is damaged. {way_out}")
     if left:
         sys.exit(1)
 
@@ -240,6 +263,44 @@ def _intake(
     return Intake(workers, FieldMap.parse(mapping, map_file), fetching)
 
 
+@contextmanager
+def _elsewhere(intake: Any, cluster: str | None) -> Iterator[Any]:
+    """The same intake, on a cluster if one is named."""
+    if cluster is None:
+        yield intake
+        return
+    from index.distributed.cluster import connected
+
+    with connected(cluster) as elsewhere:
+        yield replace(intake, elsewhere=elsewhere)
+
+
+@contextmanager
+def _publication(root: Path, address: "StoreAddress | None", *, quiet: bool) -> Iterator[dict[str, Any]]:
+    """Publishes to a server, if there is one; what is inside is done in any case, then a failure is told."""
+    from index.milvus.commands import published
+
+    try:
+        done = {"published": published(root, address, quiet=quiet)} if address else {}
+    except StoreUnavailable:
+        yield {"published": None}
+        raise
+    yield done
+
+
+def _checked_store(root: Path, store: str, *, repair: bool) -> tuple[list[str], list[str]]:
+    """What a server lacked, and what it still lacks."""
+    from index.milvus.address import StoreAddress
+    from index.milvus.publishing import differences, publish
+
+    address = StoreAddress.parse(store)
+    lacking = differences(root, address)
+    if repair and lacking:
+        publish(root, address, thoroughly=True)
+        return lacking, differences(root, address)
+    return lacking, lacking
+
+
 def _settings(passage_words: int | None) -> Any:
     from index.passages import PassageSettings
 
@@ -251,10 +312,20 @@ def _check_model(model: str | None) -> None:
         raise UsageError("--model needs the name or folder of a SentenceTransformer.")
 
 
-def _tell(report: "Report", done: str, *, as_json: bool, quiet: bool, strict: bool) -> None:
+def _tell(
+    report: "Report", done: str, root: Path, address: "StoreAddress | None", *,
+    as_json: bool, quiet: bool, strict: bool,
+) -> None:  # fmt: skip
+    with _publication(root, address, quiet=quiet) as published:
+        _tell_what_was_done(report, done, published, as_json=as_json, quiet=quiet)
+    if strict and report.set_aside:
+        sys.exit(1)
+
+
+def _tell_what_was_done(report: "Report", done: str, published: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         set_aside = [{"source": document.source, "reason": document.reason} for document in report.set_aside]
-        write_json({**asdict(report), "set_aside": set_aside})
+        write_json({**asdict(report), "set_aside": set_aside, **published})
     elif not quiet:
         click.echo(
             f"{done} {counted(report.articles, 'article')} in {counted(report.passages, 'passage')}"
@@ -266,5 +337,3 @@ def _tell(report: "Report", done: str, *, as_json: bool, quiet: bool, strict: bo
             click.echo(f"  {document.source}: {document.reason}", err=True)
         if len(report.set_aside) > _SHOWN_SET_ASIDE:
             click.echo(f"  and {len(report.set_aside) - _SHOWN_SET_ASIDE:,} more", err=True)
-    if strict and report.set_aside:
-        sys.exit(1)

@@ -28,6 +28,14 @@ def index_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def store_option(command: Command) -> Command:
+    """`--store ADDRESS`."""
+    return click.option(
+        "--store", metavar="ADDRESS", envvar="DATELINE_STORE",
+        help="A vector server that many search: milvus://HOST:PORT/COLLECTION.  [default: $DATELINE_STORE or none]",
+    )(command)  # fmt: skip
+
+
 def json_option(command: Command) -> Command:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")(command)

@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index import lists as inverted
-from index.article import Article
+from index.article import Article, Passage
 from index.catalog import Catalog
 from index.columns import Numbers, PassageColumns, load_columns, save_columns
 from index.durable import draft_of, replace_durably
@@ -196,15 +197,20 @@ def _terms_followed(catalog: Catalog, layout: Layout, manifest: Manifest) -> boo
 
 def _passage_documents(catalog: Catalog, numbers: Numbers) -> Iterator[TermDocument]:
     for passage, article in catalog.each_passage(numbers):
-        yield TermDocument(
-            number=passage.number,
-            text=f"{article.title}\n{article.text[passage.start : passage.end]}",
-            day=day_ordinal(article.day),
-            source=article.source or "",
-            authors=article.authors,
-            language=article.language or "",
-            title=article.title,
-        )
+        yield passage_document(passage, article)
+
+
+def passage_document(passage: Passage, article: Article) -> TermDocument:
+    """A passage as a lexical index sees it."""
+    return TermDocument(
+        number=passage.number,
+        text=f"{article.title}\n{article.text[passage.start : passage.end]}",
+        day=day_ordinal(article.day),
+        source=article.source or "",
+        authors=article.authors,
+        language=article.language or "",
+        title=article.title,
+    )
 
 
 def _article_documents(catalog: Catalog, numbers: Numbers) -> Iterator[TermDocument]:
@@ -306,14 +312,19 @@ def _means(vectors: Vectors, columns: PassageColumns, articles: Numbers) -> Iter
         part = articles[start : start + _ARTICLES_A_PART]
         firsts = np.searchsorted(columns.article_positions, part, side="left")
         counts = np.searchsorted(columns.article_positions, part, side="right") - firsts
-        means = np.zeros((len(part), vectors.dimension), dtype=np.float32)
-        has = counts > 0
-        if has.any():
-            offsets = np.concatenate([[0], np.cumsum(counts[has])[:-1]])
-            rows = np.repeat(firsts[has] - offsets, counts[has]) + np.arange(counts.sum())
-            sums = np.add.reduceat(vectors.at(rows), offsets, axis=0)
-            means[has] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _SMALLEST_NORM)
-        yield means
+        offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        rows = np.repeat(firsts - offsets, counts) + np.arange(counts.sum())
+        yield mean_directions(vectors.at(rows), counts)
+
+
+def mean_directions(rows: Matrix, counts: NDArray[np.intp]) -> Matrix:
+    """The mean direction of each run of rows, of which `counts` says how long they are; of none it is all zeros."""
+    means = np.zeros((len(counts), rows.shape[1]), dtype=np.float32)
+    has = counts > 0
+    if has.any():
+        sums = np.add.reduceat(rows, np.concatenate([[0], np.cumsum(counts[has])[:-1]]), axis=0)
+        means[has] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _SMALLEST_NORM)
+    return means
 
 
 def _write(path: Path, save: Callable[[Path], None]) -> None:

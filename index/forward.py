@@ -142,6 +142,14 @@ class Forward:
         if self._codes_waiting >= _MOST_WAITING:
             self.flush()
 
+    def add_ordered(self, number: int, codes: Codes) -> None:
+        """Adds a passage of which the codes are there already, in their order."""
+        self._waiting.append((number, codes, _NO_COUNTS, int(np.count_nonzero(codes != GAP))))
+
+    def add_counted(self, number: int, codes: Codes, often: Often, length: int) -> None:
+        """Adds an article of which the words and how often each occurs are known, as `add` keeps them unordered."""
+        self._waiting.append((number, codes, often, length))
+
     def flush(self) -> None:
         """Writes what was added, durably where there is a folder."""
         if self._folder is not None and not (self._folder / _LIST).exists():

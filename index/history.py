@@ -52,6 +52,14 @@ class History:
             since,
         )
 
+    def touched_articles(self, since: int) -> Numbers:
+        """Articles that are there and belong to another story than before this change."""
+        return self._numbers(
+            "SELECT DISTINCT article FROM articles_touched WHERE change > ?"
+            " AND article IN (SELECT number FROM articles)",
+            since,
+        )
+
     def passages_after(self, number: int) -> Numbers:
         """Passages with a higher number than this one, ascending."""
         return self._numbers("SELECT number FROM passages WHERE number > ? ORDER BY number", number)

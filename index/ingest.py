@@ -8,10 +8,11 @@ Memory does not grow with the corpus.
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from index.article import Article, Receipt, SetAside, content_hash
 from index.catalog import Catalog, Prepared
@@ -30,6 +31,8 @@ _BATCH_CHARACTERS = 900_000
 _BATCH_DOCUMENTS = 1_000
 # Articles that may wait between reading and embedding.
 _READ_AHEAD = 256
+# Batches whose embedding is begun before they can be stored, where others embed: all have work while this one stores.
+_BATCHES_AHEAD = 3
 _STOP_CHECK_SECONDS = 0.2
 
 
@@ -54,6 +57,14 @@ class Tally:
             self.stages[stage] = self.stages.get(stage, 0.0) + time.monotonic() - began
 
 
+@runtime_checkable
+class EmbedsAhead(Encoder, Protocol):
+    """An encoder that embeds passages while its caller does something else."""
+
+    def begin_passages(self, texts: Sequence[str]) -> Callable[[], Matrix]:
+        """Begins; what is returned waits for the rows, shape (len(texts), dimension)."""
+
+
 def ingest(
     items: Iterable[Item], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
     settings: PassageSettings, tally: Tally, progress: Progress,
@@ -63,9 +74,9 @@ def ingest(
     An article that is stored just so costs a look at its hash.
     """
     progress.stage("reading and embedding")
-    for batch in _batches(_ahead(items), tally):
+    for batch, begun in _begun(_batches(_ahead(items), tally), catalog, donors, encoder, settings, tally):
         changed = _changed(batch, catalog)
-        embedded = _store(changed, catalog, donors, encoder, settings, tally)
+        embedded = _store(changed, begun, catalog, donors, encoder, settings, tally)
         ids = [*batch.articles, *changed]
         with tally.timed("store"):
             catalog.confirm(ids)
@@ -146,6 +157,49 @@ def _batches(items: Iterator[Item], tally: Tally) -> Iterator[_Batch]:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Embeddings that were begun, by name; `rows` waits for them."""
+
+    names: Sequence[bytes] = ()
+    rows: Callable[[], Iterable[Matrix]] = tuple
+
+    def vectors(self) -> dict[bytes, Matrix]:
+        return dict(zip(self.names, self.rows(), strict=True))
+
+
+def _begun(
+    batches: Iterable[_Batch], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
+    settings: PassageSettings, tally: Tally,
+) -> Iterator[tuple[_Batch, _Ahead]]:  # fmt: skip
+    """The same batches, each with the embeddings that were begun for it, by an encoder that embeds ahead.
+
+    What is begun is a guess, by what is stored before the batches ahead of it are: it may be too much or too little.
+    """
+    if not isinstance(encoder, EmbedsAhead):
+        yield from ((batch, _Ahead()) for batch in batches)
+        return
+    out: deque[tuple[_Batch, _Ahead]] = deque()
+    for batch in batches:
+        with tally.timed("ahead"):
+            texts = _texts(_changed(batch, catalog), encoder, settings)
+            known = _known(texts, catalog, donors, encoder).keys() | {name for _, begun in out for name in begun.names}
+            names = [name for name in texts if name not in known]
+            out.append((batch, _Ahead(names, encoder.begin_passages([texts[name] for name in names]))))
+        if len(out) > _BATCHES_AHEAD:
+            yield out.popleft()
+    yield from out
+
+
+def _texts(changes: Mapping[str, _Change], encoder: Encoder, settings: PassageSettings) -> dict[bytes, str]:
+    """What is embedded of these articles, by name."""
+    texts: dict[bytes, str] = {}
+    for change in changes.values():
+        _, names, shown = _passages(change.article, encoder, settings)
+        texts.update(zip(names, shown, strict=True))
+    return texts
+
+
 def _changed(batch: _Batch, catalog: Catalog) -> dict[str, _Change]:
     """The articles of a batch that are not stored just so, by id, each as the new version of what is stored."""
     hashes = catalog.hashes(list(batch.articles))
@@ -163,7 +217,7 @@ def _changed(batch: _Batch, catalog: Catalog) -> dict[str, _Change]:
 
 
 def _store(
-    changes: Mapping[str, _Change], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
+    changes: Mapping[str, _Change], begun: _Ahead, catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder,
     settings: PassageSettings, tally: Tally,
 ) -> int:  # fmt: skip
     """Cuts and stores what changed and embeds what is new; returns how many passages had to be embedded."""
@@ -174,25 +228,42 @@ def _store(
     for change in changes.values():
         article = change.article
         with tally.timed("passages"):
-            spans = tuple(passage_spans(article.text, settings))
-        shown = [embedding_text(article.title, article.text[start:end]) for start, end in spans]
-        keys = [embedding_name(encoder.identity.document_prompt, text) for text in shown]
+            spans, keys, shown = _passages(article, encoder, settings)
         texts.update(zip(keys, shown, strict=True))
         with tally.timed("fingerprints"):
             prints = fingerprints(article.text)
-        prepared.append(Prepared(article, spans, tuple(keys), prints, change.replaces))
-    known: dict[bytes, Matrix] = {}
+        prepared.append(Prepared(article, spans, keys, prints, change.replaces))
     with tally.timed("reuse"):
-        for source in (catalog, *donors):
-            with suppress(IndexDamaged):  # a damaged donor has nothing to give
-                found = source.known_vectors([key for key in texts if key not in known])
-                known |= {key: vector for key, vector in found.items() if len(vector) == encoder.identity.dimension}
-    new = [key for key in texts if key not in known]
+        known = _known(texts, catalog, donors, encoder)
     with tally.timed("embed"):
-        vectors = encoder.encode_passages([texts[key] for key in new])
+        ahead = begun.vectors()
+        vectors = {key: ahead[key] for key in texts if key in ahead} | known
+        new = [key for key in texts if key not in vectors]
+        vectors |= dict(zip(new, encoder.encode_passages([texts[key] for key in new]), strict=True))
     with tally.timed("store"):
-        catalog.store(prepared, known | dict(zip(new, vectors, strict=True)))
+        catalog.store(prepared, vectors)
     return sum(key not in known for item in prepared for key in item.embeddings)
+
+
+def _passages(
+    article: Article, encoder: Encoder, settings: PassageSettings
+) -> tuple[tuple[tuple[int, int], ...], tuple[bytes, ...], list[str]]:
+    """Where an article's passages begin and end, and what is embedded of each: its name and the text."""
+    spans = tuple(passage_spans(article.text, settings))
+    shown = [embedding_text(article.title, article.text[start:end]) for start, end in spans]
+    return spans, tuple(embedding_name(encoder.identity.document_prompt, text) for text in shown), shown
+
+
+def _known(
+    names: Iterable[bytes], catalog: Catalog, donors: Sequence[Catalog], encoder: Encoder
+) -> dict[bytes, Matrix]:
+    """The vectors that were made before, by name."""
+    known: dict[bytes, Matrix] = {}
+    for source in (catalog, *donors):
+        with suppress(IndexDamaged):  # a damaged donor has nothing to give
+            found = source.known_vectors([name for name in names if name not in known])
+            known |= {name: vector for name, vector in found.items() if len(vector) == encoder.identity.dimension}
+    return known
 
 
 def _ahead(items: Iterable[Item]) -> Iterator[Item]:

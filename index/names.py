@@ -2,8 +2,9 @@
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import Self
 
 import numpy as np
 
@@ -23,6 +24,11 @@ class Names:
         # One text for all of them: searching it costs a millisecond where a look at each would cost a hundred.
         self._text = "".join(entries)
         self._starts = list(accumulate((len(entry) for entry in entries), initial=0))
+
+    @classmethod
+    def counted(cls, counts: Mapping[str, int]) -> Self:
+        """Names of which it is known how often each occurs."""
+        return cls(list(counts), np.repeat(np.arange(len(counts), dtype=np.int32), list(counts.values())))
 
     def beginning_with(self, typed: str, size: int) -> list[str]:
         """The `size` commonest names in which the typed words begin words that follow each other."""

@@ -21,7 +21,8 @@ ArticlesAt = Callable[[str], Numbers]
 class Scope:
     """The passages that filters leave: what a store needs to search only those.
 
-    `passages` and `articles` count what is left; `unknown` lists filter values that name nothing.
+    `passages` and `articles` count what is left; `unknown` lists filter values that name nothing. Files are searched
+    under `mask` and `clauses`, a server under `expression`; `whole` says whether articles are left with all passages.
     """
 
     mask: Mask | None
@@ -29,6 +30,8 @@ class Scope:
     passages: int
     articles: int
     unknown: tuple[str, ...] = ()
+    expression: str = ""
+    whole: bool = True
 
 
 def scope_of(filters: Filters, columns: PassageColumns, terms: Terms, at_host: ArticlesAt) -> Scope:

@@ -12,14 +12,18 @@ from index.article import SetAside
 from index.catalog import Catalog
 from index.columns import NO_NAME, Codes
 from index.derived import known_columns
-from index.generation import live_generation, load_manifest
+from index.generation import Layout, live_generation, load_manifest
 
 _MOST_NAMED = 10
 
 
 def index_stats(root: Path) -> dict[str, Any]:
     """Counts, period, sources, languages, model and size of the live generation, ready for JSON."""
-    layout = live_generation(root)
+    return stats_of(live_generation(root))
+
+
+def stats_of(layout: Layout) -> dict[str, Any]:
+    """The same of a generation, as it is now."""
     manifest = load_manifest(layout)
     with closing(Catalog.snapshot(layout.catalog)) as catalog:
         counts, columns = catalog.counts(), known_columns(catalog, layout)

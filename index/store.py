@@ -5,12 +5,13 @@ know nothing of files. `EmbeddedStore` is one generation on this machine's disk.
 """
 
 import logging
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from index.generation import FORMAT, Layout, Manifest, live_generation, load_man
 from index.names import Names
 from index.recovery import require_own
 from index.scope import Scope, scope_of
+from index.stats import stats_of
 from index.terms import Terms, Word
 from index.vectors import Vectors
 
@@ -72,6 +74,9 @@ class ArticleFacts:
 class Vocabulary(Sized, Protocol):
     """The words of the corpus, over all passages."""
 
+    def expect(self, stems: Iterable[str], spelled: Iterable[str] = ()) -> None:
+        """These will be asked about next: a store that is far away can look them up at once."""
+
     def idf(self, stem: str) -> float:
         """Inverse document frequency of a stem."""
 
@@ -99,6 +104,13 @@ class Store(Protocol):
     def model(self) -> ModelIdentity:
         """The model whose embeddings are stored."""
 
+    @property
+    def lexical(self) -> bool:
+        """Whether passages are found by their words; else only those near in meaning are weighed by them."""
+
+    def in_time(self) -> AbstractContextManager[None]:
+        """A search begins: whatever it asks inside, it has an answer or an error before long."""
+
     def scope(self, filters: Filters) -> Scope:
         """The passages that `filters` leave."""
 
@@ -108,8 +120,11 @@ class Store(Protocol):
     def search_lexical(self, words: Sequence[Word], size: int, scope: Scope) -> Candidates:
         """The passages in scope with the highest BM25; only those in which a word occurs."""
 
-    def newest(self, scope: Scope) -> Numbers:
-        """The first passage in scope of each article, newest article first, those without a date last."""
+    def newest(self, scope: Scope, size: int | None = None) -> Numbers:
+        """The first passage in scope of each article, newest article first, those without a date last.
+
+        Of very many only the first `size`, if a store can do that cheaper than all.
+        """
 
     def latest(self, size: int) -> Numbers:
         """The articles that were published last, newest first; of copies only the head, none without a date."""
@@ -180,6 +195,12 @@ class Store(Protocol):
 
     def counts(self) -> Counts:
         """How much is in it."""
+
+    def stats(self) -> dict[str, Any]:
+        """What is in it, in figures ready for JSON."""
+
+    def written(self) -> float:
+        """When it was last written, in seconds of the epoch."""
 
     def close(self) -> None:
         """Lets go of files."""
@@ -260,6 +281,15 @@ class EmbeddedStore:
         """The model whose embeddings are stored."""
         return self.manifest.model
 
+    @property
+    def lexical(self) -> bool:
+        """Words are always there."""
+        return True
+
+    def in_time(self) -> AbstractContextManager[None]:
+        """Files always answer in time."""
+        return nullcontext()
+
     def scope(self, filters: Filters) -> Scope:
         """The passages that `filters` leave."""
         return scope_of(filters, self._columns, self._terms, self._catalog.at_host)
@@ -284,7 +314,7 @@ class EmbeddedStore:
                 return Candidates(kept.numbers[:size], kept.scores[:size])
             asked *= 4
 
-    def newest(self, scope: Scope) -> Numbers:
+    def newest(self, scope: Scope, size: int | None = None) -> Numbers:
         """The first passage in scope of each article, newest article first, those without a date last."""
         positions = self._columns.article_positions
         inside = np.arange(len(positions)) if scope.mask is None else np.flatnonzero(scope.mask)
@@ -410,6 +440,14 @@ class EmbeddedStore:
     def counts(self) -> Counts:
         """How much is in it."""
         return self._counts
+
+    def stats(self) -> dict[str, Any]:
+        """What is in it, in figures ready for JSON."""
+        return stats_of(self.layout)
+
+    def written(self) -> float:
+        """When it was last written, in seconds of the epoch."""
+        return self.layout.manifest.stat().st_mtime
 
     def close(self) -> None:
         """Lets go of files."""

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain, islice, product
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Self
 import numpy as np
 import tantivy
 
-from index.bm25 import K1, Matches, matches
+from index.bm25 import K1, Matches, matches, worth
 from index.compounds import compounds
 from index.encoder import Matrix
 from index.errors import MEND_DERIVED, IndexDamaged, IndexUnwritable
@@ -282,6 +282,32 @@ class Terms:
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
+    @property
+    def ever(self) -> int:
+        """What frequencies count: passages, removed ones included until their segment is merged away."""
+        return self._ever
+
+    @property
+    def mean_length(self) -> float:
+        """Words a passage, on average."""
+        return self._forward.mean_length
+
+    def stems(self) -> list[tuple[str, int]]:
+        """Every stem, and how many passages have it, as `ever` counts."""
+        return self._vocabulary(_BODY)
+
+    def spelled(self) -> list[tuple[str, int]]:
+        """Every word as it is spelled, and how many passages have it."""
+        return self._vocabulary(_WORD)
+
+    def frequency_ever(self, stem: str) -> int:
+        """How many passages have a stem, as `ever` counts."""
+        return self._doc_freq(_BODY, stem)
+
+    def _vocabulary(self, field: str) -> list[tuple[str, int]]:
+        with self._naming_damage():
+            return list(self._searcher.terms_with_prefix(field, ""))
+
     def numbers(self) -> Numbers:
         """All passage numbers in the index, ascending."""
         count = max(1, len(self))
@@ -347,6 +373,9 @@ class Terms:
     def ideal(self, words: Iterable[Word | str]) -> float:
         """The BM25 of a passage that matched every word fully: (k1 + 1) · Σ idf, unknown words included."""
         return (K1 + 1) * sum(self._worth(as_word(word)) for word in words)
+
+    def expect(self, stems: Iterable[str], spelled: Iterable[str] = ()) -> None:
+        """Nothing to do: whatever is asked next is at hand."""
 
     def idf(self, stem: str) -> float:
         """Inverse document frequency as tantivy (after Lucene) counts it."""
@@ -417,28 +446,26 @@ class Terms:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, self._query(as_word(word))) for word in words])
 
     def _query(self, word: Word) -> tantivy.Query:
-        worth = self._worth(word)
+        information = self._worth(word)
         wordings = []
         for stems in word.alternatives:
             terms = [tantivy.Query.term_query(self._schema, _BODY, stem, "freq") for stem in stems]
             wording = terms[0]
             if len(terms) > 1:
                 wording = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
-            share = worth / self._information(stems)
+            share = information / self._information(stems)
             wordings.append(wording if share == 1 else tantivy.Query.boost_query(wording, share))
         return wordings[0] if len(wordings) == 1 else tantivy.Query.disjunction_max_query(wordings)
 
     def _worth(self, word: Word) -> float:
-        """The information of a word: that of its commonest wording, so that no wording counts as half a match."""
         worths = self._worths
-        worth = worths.get(word)
-        if worth is None:
-            occurring = [stems for stems in word.alternatives if all(self._doc_freq(_BODY, stem) for stem in stems)]
-            worth = min(self._information(stems) for stems in occurring or word.alternatives)
+        found = worths.get(word)
+        if found is None:
+            found = worth(word.alternatives, self.idf, partial(self._doc_freq, _BODY))
             if len(worths) >= _FREQUENCIES_KEPT:
                 worths.clear()
-            worths[word] = worth
-        return worth
+            worths[word] = found
+        return found
 
     def _information(self, stems: Sequence[str]) -> float:
         return sum(self.idf(stem) for stem in stems)
@@ -526,6 +553,19 @@ def _is_stop_word(word: str) -> bool:
 def _stem(word: str) -> str | None:
     """The stem of one word; None where it is too long to be indexed."""
     return next(iter(_analyzer(_STEMS).analyze(word)), None)
+
+
+def codes_of(text: str) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
+    """The words of `text` as the codes of their stems, GAP between what does not stand side by side; compounds too."""
+    return np.asarray(_codes(_with_compounds(text)), dtype=np.uint32)
+
+
+def vocabulary_of(text: str) -> tuple[set[str], set[str]]:
+    """The stems of `text` and its words as they are spelled, compounds too: those by which it will be found."""
+    texts = _with_compounds(text)
+    return {stem for part in texts for stem, _, _ in stems_in(part)}, {
+        word for part in texts for word in spellings(part)
+    }
 
 
 def _codes(texts: Sequence[str]) -> list[int]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from index.cli import COMMANDS as INDEX_COMMANDS
-from index.command_line import counted, encoder_option, index_option, json_option, run_command_line, write_json
+from index.command_line import (
+    counted,
+    encoder_option,
+    index_option,
+    json_option,
+    run_command_line,
+    store_option,
+    write_json,
+)
 from index.filters import Filters
 from search.query import COLLAPSES, FUSIONS, MAX_RESULTS, MAX_SIZE, MODES, SORTS, SearchRequest
 
@@ -76,6 +84,7 @@ _EXCLUDED_WORD = re.compile(r"-(?:[^\W\d_]{2}.*|\".*)", re.DOTALL)
 @click.option("--no-spelling", is_flag=True, help="Do not correct words that the index does not know.")
 @_ranking_options
 @encoder_option
+@store_option
 @index_option
 @json_option
 def search(
@@ -83,7 +92,7 @@ def search(
     sources: tuple[str, ...], excluded_sources: tuple[str, ...], authors: tuple[str, ...], languages: tuple[str, ...],
     sort: Any, collapse: Any, explain: bool, as_of: str | None, no_date_words: bool, no_spelling: bool,
     mode: Any, fusion: Any, rerank: str | None, rerank_top: int, rerank_seconds: float, encoder: Any, root: Path,
-    as_json: bool,
+    store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search for QUERY: ranked passages with where they come from.
 
@@ -100,7 +109,8 @@ def search(
         )
     )  # fmt: skip
     interpret(request)  # a bad query is found before the model is loaded
-    engine = _engine(root, encoder, _reranker(rerank, rerank_top, rerank_seconds), embeds=mode != "lexical")
+    reranker = _reranker(rerank, rerank_top, rerank_seconds)
+    engine = _engine(root, store, encoder, reranker, embeds=mode != "lexical")
     result = engine.search(request)
     if as_json:
         from search.results import result_json
@@ -110,18 +120,19 @@ def search(
         _show(result)
 
 
-def _engine(root: Path, kind: Any, reranker: "Reranker | None", *, embeds: bool) -> "Engine":
+def _engine(root: Path, store: str | None, kind: Any, reranker: "Reranker | None", *, embeds: bool) -> "Engine":
     """The engine for one search: its model is loaded while the rest is imported and opened, if it is needed at all."""
     from index.encoder import EncoderOnDemand, load_encoder
-    from index.generation import carried_encoder, live_generation, load_manifest
+    from index.place import place_of
 
-    load = partial(load_encoder, kind=kind, beside=carried_encoder(root))
-    encoder = EncoderOnDemand(load_manifest(live_generation(root)).model, load)
+    place = place_of(root, store)
+    load = partial(load_encoder, kind=kind, beside=place.beside)
+    encoder = EncoderOnDemand(place.model(), load)
     if embeds:
         encoder.begin_loading()
     from search.engine import Engine
 
-    return Engine.open(root, load, reranker, encoder=encoder)
+    return Engine.open(place, load, reranker, encoder=encoder)
 
 
 @click.command()
@@ -156,16 +167,17 @@ def _engine(root: Path, kind: Any, reranker: "Reranker | None", *, embeds: bool)
 )
 @_ranking_options
 @encoder_option
+@store_option
 @index_option
 @json_option
 def evaluate(
     queries: Path, qrels: Path, run_file: Any, run_name: str, as_of: str | None, against_index: Path | None,
     against: tuple[str, ...], show: int, mode: Any, fusion: Any, rerank: str | None, rerank_top: int,
-    rerank_seconds: float, encoder: Any, root: Path, as_json: bool,
+    rerank_seconds: float, encoder: Any, root: Path, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the index at hand on labelled queries, alone or against another index or other settings."""
     from index.encoder import load_encoder
-    from index.generation import carried_encoder
+    from index.place import place_of
     from search.comparison import compare, comparison_json, comparison_lines, labels_of, with_settings
     from search.engine import Engine
     from search.evaluate import evaluate as measure
@@ -176,11 +188,11 @@ def evaluate(
     rival = with_settings(request, against)
     other = against_index or root
     labels = labels_of(request, rival, (root, other)) if against or against_index else None
-    beside = carried_encoder(root)
+    place = place_of(root, store)
     load = cache(
-        partial(load_encoder, kind=encoder, beside=beside)
+        partial(load_encoder, kind=encoder, beside=place.beside)
     )  # both indexes share the model if they were built with one
-    engine = Engine.open(root, load, _reranker(rerank, rerank_top, rerank_seconds))
+    engine = Engine.open(place, load, _reranker(rerank, rerank_top, rerank_seconds))
     outcome = measure(engine, queries, qrels, request, own_dates=own_dates)
     if run_file:
         run_file.writelines(trec_lines(outcome.run, run_name))

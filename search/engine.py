@@ -3,20 +3,22 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
 from index.article import Article
 from index.encoder import Encoder, LoadEncoder, load_encoder, matching_encoder
-from index.generation import carried_encoder, live_generation, load_manifest
+from index.errors import StoreChanged
+from index.place import Folder, Place, place_of
 from index.scope import Scope
-from index.store import EmbeddedStore, Store
+from index.store import Store
 from search.highlight import Marker
 from search.hits import ArticleView, Facets, Hit, SearchResult, Similar, Suggestion
 from search.matches import Matches, Order, Wanted, matching_hits
@@ -27,44 +29,62 @@ from search.rerank import Reranker
 from search.retrieve import Item, listed, plan, ranking, scored, weighs_all
 from search.wording import Wording
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 # While somebody types: a letter says nothing of a title yet, names of each kind should leave room for titles, and
 # nobody wants to see the end of what is longer than any title.
 _SHORTEST_BEGINNING = 2
 _SUGGESTED_NAMES = 3
 _LONGEST_BEGINNING = 200
+# A server may be changed between finding a passage and reading its article; twice in a row it hardly ever is.
+_SEARCHED_AGAIN = 2
+_NO_WORDS = "This server finds no passages by their words: among those near in meaning, the words still count."
+
+
+def _in_time(method: Method) -> Method:
+    """A method that has an answer or an error before long, however many questions it asks of a store."""
+
+    @wraps(method)
+    def call(self: "Engine", *args: Any, **options: Any) -> Any:
+        with self.store.in_time():
+            return method(self, *args, **options)
+
+    return cast(Method, call)
 
 
 class Engine:
     """An open index and its encoder. Safe to share between threads; `refresh` follows changes."""
 
     def __init__(
-        self, store: Store, encoder: Encoder, root: Path | None = None, reranker: Reranker | None = None
+        self, store: Store, encoder: Encoder, place: Place | None = None, reranker: Reranker | None = None
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._reranker = reranker
-        self._root = root
-        self._seen = _state(root)
+        self._place = place
+        self._seen = place.state() if place else None
         self._refreshing = threading.Lock()
 
     @classmethod
     def open(
         cls,
-        root: Path,
+        place: Place | Path,
         load: LoadEncoder | None = None,
         reranker: Reranker | None = None,
         *,
         encoder: Encoder | None = None,
     ) -> Self:
-        """The live generation at `root` with the model that it was built with; `reranker` has the last word on order.
+        """The live generation at a place with the model that it was built with; `reranker` has the last word on order.
 
         `load` makes the model's encoder, by default from the export that the index carries; `encoder` is one that
-        is there already, if it is of this model. Raises IndexMissing, IndexDamaged, IndexOutdated or ModelError.
+        is there already, if it is of this model. Raises IndexMissing, IndexDamaged, IndexOutdated, StoreUnavailable
+        or ModelError.
         """
-        store = EmbeddedStore.open(root)
+        place = Folder(place) if isinstance(place, Path) else place
+        store = place.open()
         if encoder is None or encoder.identity != store.model:
-            encoder = matching_encoder(store.model, load or partial(load_encoder, beside=carried_encoder(root)))
-        return cls(store, encoder, root, reranker)
+            encoder = matching_encoder(store.model, load or partial(load_encoder, beside=place.beside))
+        return cls(store, encoder, place, reranker)
 
     @property
     def store(self) -> Store:
@@ -76,29 +96,37 @@ class Engine:
 
         Searches under way finish on the old state.
         """
-        if self._root is None or not self._refreshing.acquire(blocking=False):
+        if self._place is None or not self._refreshing.acquire(blocking=False):
             return False
         try:
-            state = _state(self._root)
+            state = self._place.state()
             if state == self._seen:
                 return False
-            store = EmbeddedStore.open(self._root)
+            store = self._place.open()
             if store.model != self._encoder.identity:
-                load = load or partial(load_encoder, beside=carried_encoder(self._root))
+                load = load or partial(load_encoder, beside=self._place.beside)
                 self._encoder = matching_encoder(store.model, load)
             self._store, self._seen = store, state
             return True
         finally:
             self._refreshing.release()
 
+    @_in_time
     def search(self, query: str | SearchRequest, **options: Any) -> SearchResult:
         """Ranked passages for a query: a text with SearchRequest's fields as options, or a SearchRequest.
 
-        Raises QueryError when the request makes no sense.
+        Raises QueryError when the request makes no sense, StoreUnavailable when a server does not answer.
         """
-        began = time.perf_counter()
         request = check(SearchRequest(query, **options) if isinstance(query, str) else query)
-        store, encoder = self._store, self._encoder  # one state of the corpus for the whole search
+        store = self._store  # one state of the corpus for the whole search
+        for _ in range(_SEARCHED_AGAIN):
+            with suppress(StoreChanged):
+                return self._searched(store, request)
+        return self._searched(store, request)
+
+    def _searched(self, store: Store, request: SearchRequest) -> SearchResult:
+        began = time.perf_counter()
+        encoder = self._encoder
         interpreted, scope = _in_scope(store, request)
         read = time.perf_counter()
         asked = plan(store, encoder, request, interpreted, scope)
@@ -117,7 +145,7 @@ class Engine:
         facets, done = _facets(store, passing), time.perf_counter()
         return SearchResult(
             request=request,
-            interpreted=_as_searched(interpreted, scope, asked.wording),
+            interpreted=_as_searched(store, request, interpreted, scope, asked.wording),
             generation=store.generation,
             total=len(passing),
             total_is_exact=found.exhausted,
@@ -142,8 +170,10 @@ class Engine:
         interpreted, scope = _in_scope(store, request)
         asked = plan(store, encoder, request, interpreted, scope)
         hits = matching_hits(store, asked, Wanted(request, order, since), interpreted, self._reranker)
-        return Matches(_as_searched(interpreted, scope, asked.wording), store.generation, self._open_for(hits))
+        read = _as_searched(store, request, interpreted, scope, asked.wording)
+        return Matches(read, store.generation, self._open_for(hits))
 
+    @_in_time
     def article(self, id: str, query: str = "") -> ArticleView | None:
         """An article with its passages, and for a query how well each passage answers it; None if unknown."""
         store, encoder = self._store, self._encoder
@@ -171,6 +201,7 @@ class Engine:
         start, end = marker.best_sentence(article.text[view.best.start : view.best.end])
         return replace(view, best_sentence=(view.best.start + start, view.best.start + end))
 
+    @_in_time
     def similar(self, id: str, size: int = 10) -> list[Similar] | None:
         """The articles nearest in meaning to the one with this id, copies of it left out; None if it is unknown."""
         store = self._store
@@ -182,6 +213,7 @@ class Engine:
         pairs = zip(nearest.numbers.tolist(), nearest.scores.tolist(), strict=True)
         return [Similar(articles[number], round(score, 4)) for number, score in pairs]
 
+    @_in_time
     def latest(self, size: int = 10) -> list[Article]:
         """The articles that were published last, newest first; of copies of a story only the one that heads it."""
         store = self._store
@@ -189,6 +221,7 @@ class Engine:
         articles = store.articles(numbers)
         return [articles[number] for number in numbers]
 
+    @_in_time
     def suggest(self, text: str, size: int = 8) -> list[Suggestion]:
         """Sources, authors and titles of the corpus that go on as `text` begins: at most `size`, names first.
 
@@ -220,9 +253,12 @@ class Engine:
         yield from hits
 
 
-def open_engine(index: str | Path = "dateline-index") -> Engine:
-    """An engine over the index in a folder: `open_engine("dateline-index").search("lobster prices")`."""
-    return Engine.open(Path(index))
+def open_engine(index: str | Path = "dateline-index", store: str | None = None) -> Engine:
+    """An engine over the index in a folder: `open_engine("dateline-index").search("lobster prices")`.
+
+    With `store`, over what was published to a server: `open_engine(store="milvus://localhost:19530/news")`.
+    """
+    return Engine.open(place_of(Path(index), store))
 
 
 def _in_scope(store: Store, request: SearchRequest) -> tuple[Interpreted, Scope]:
@@ -241,13 +277,16 @@ def _in_scope(store: Store, request: SearchRequest) -> tuple[Interpreted, Scope]
     return interpreted, scope
 
 
-def _as_searched(interpreted: Interpreted, scope: Scope, wording: Wording) -> Interpreted:
+def _as_searched(
+    store: Store, request: SearchRequest, interpreted: Interpreted, scope: Scope, wording: Wording
+) -> Interpreted:
     """`interpreted` with what the corpus made of it."""
+    wordless = [_NO_WORDS] if interpreted.text and request.mode != "dense" and not store.lexical else []
     return replace(
         interpreted,
         text=wording.text,
         corrections=wording.corrections,
-        notes=(*interpreted.notes, *_notes(scope, interpreted), *_corrected(wording)),
+        notes=(*interpreted.notes, *_notes(scope, interpreted), *_corrected(wording), *wordless),
         readings=(*interpreted.readings, *_corrected(wording)),
     )
 
@@ -283,11 +322,3 @@ def _by_count(values: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 def _in_order(values: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(Counter(values).items()))
-
-
-def _state(root: Path | None) -> tuple[str, int] | None:
-    """Changes whenever a writer has finished something: cheap enough to look at every second."""
-    if root is None:
-        return None
-    layout = live_generation(root)
-    return layout.folder.name, load_manifest(layout).change

@@ -163,11 +163,13 @@ def ranking(store: Store, plan: Plan, request: SearchRequest) -> Ranking:
     """All groups down to the page asked for."""
     wanted = request.first + request.size + 1
     groups: list[Item] = []
-    for fresh, exhausted in tiers(store, plan, request):
+    exhausted = True
+    for fresh, is_last in tiers(store, plan, request):
         groups += fresh
+        exhausted = is_last
         if len(groups) >= wanted:
-            return Ranking(groups, exhausted)
-    return Ranking(groups, exhausted=True)
+            break
+    return Ranking(groups, exhausted)
 
 
 def tiers(store: Store, plan: Plan, request: SearchRequest) -> Iterator[tuple[list[Item], bool]]:
@@ -187,7 +189,7 @@ def tiers(store: Store, plan: Plan, request: SearchRequest) -> Iterator[tuple[li
         tier, centre = _tier(store, plan, request, new, centre)
         fresh = [(group, key) for group, key in _grouped(store, tier, request) if key not in seen]
         yield [(group, tier) for group, _ in fresh], exhausted
-        if exhausted:
+        if exhausted or not len(new):  # or a store reaches no deeper
             return
         seen.update(key for _, key in fresh)
         known = np.union1d(known, candidates)
@@ -229,13 +231,13 @@ def _joined(parts: Sequence[Tier]) -> Tier:
 
 def listed(store: Store, scope: Scope, request: SearchRequest) -> Ranking:
     """The articles in scope, newest first: what a query that only says where to look asks for."""
-    numbers = newest(store, scope, request)
+    numbers = newest(store, scope, request, MAX_RESULTS)
     return Ranking(unranked(store, numbers[:MAX_RESULTS]), exhausted=len(numbers) < MAX_RESULTS)
 
 
-def newest(store: Store, scope: Scope, request: SearchRequest) -> Numbers:
-    """A passage of each article in scope, or of each story where copies collapse, newest first."""
-    numbers = store.newest(scope)
+def newest(store: Store, scope: Scope, request: SearchRequest, size: int | None = None) -> Numbers:
+    """A passage of each article in scope, or of each story where copies collapse, newest first; of very many `size`."""
+    numbers = store.newest(scope, size)
     if request.collapse != "story":
         return numbers
     articles = store.article_numbers(numbers)

@@ -51,6 +51,9 @@ def worded(
     Words of `phrases`, which were typed in quotes, are never corrected, nor is what `is_word` knows as one:
     that the corpus has no "fever" does not make it a slip for "fewer".
     """
+    words = spellings(text)
+    others = [other for word in words for other in other_spellings(word)]
+    vocabulary.expect([stem for word in [*words, *others] for stem in _stems(word)], words)
     corrections: tuple[tuple[str, str], ...] = ()
     if correct:
         text, corrections = _corrected(text, vocabulary, phrases, is_word)

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parent.parent
 DEPLOY = PROJECT / "deploy"
 DOCUMENTS = [
     *(PROJECT / "docs" / f"{name}.md" for name in ("quickstart", "monitoring", "tuning", "operations", "upgrade")),
-    PROJECT / "compose.yaml", PROJECT / "Dockerfile", *sorted(DEPLOY.iterdir()),
+    PROJECT / "compose.yaml", PROJECT / "Dockerfile", *sorted(path for path in DEPLOY.iterdir() if path.is_file()),
 ]  # fmt: skip
 # For the environment of other programs' making, and what is not an option of a command.
 OTHER_VARIABLES = {"DATELINE_CONFIG", "DATELINE_INDEX", "DATELINE_CACHE", "DATELINE_DEBUG", "DATELINE_KEYS_FILE"}

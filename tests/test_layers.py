@@ -25,6 +25,8 @@ ONLY_IN = {
     "warcio": "index/reading/warc.py",
     "pyarrow": "index/reading/parquet.py",
     "pebble": "index/reading/pool.py",
+    "pymilvus": "index/milvus/client.py",
+    "ray": "index/distributed/cluster.py",
     "charset_normalizer": "index/reading/decoding.py",
     "brotli": "index/reading/unpacking.py",
     "ir_measures": "search/evaluate.py",
@@ -77,6 +79,7 @@ def test_help_loads_nothing_heavy():
         "torch", "openvino", "faiss", "tokenizers", "trafilatura", "tantivy", "numpy", "flask", "pydantic", "mcp",
         "flask_compress", "prometheus_client", "pythonjsonlogger",
         "dateparser", "lxml", "urllib3", "feedparser", "protego", "pyarrow", "warcio", "pebble", "py3langid",
+        "pymilvus", "ray",
     )  # fmt: skip
     code = (
         "import sys\nfrom index.command_line import command_line\nfrom web.cli import COMMANDS\n"

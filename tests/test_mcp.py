@@ -31,7 +31,7 @@ JSON = {"Accept": "application/json, text/event-stream"}
 @pytest.fixture
 def server(root, load):
     engine = Engine.open(root, load)
-    yield mcp_server(lambda: engine, root)
+    yield mcp_server(lambda: engine)
     engine.close()
 
 
@@ -114,7 +114,7 @@ def test_a_reply_is_bounded_and_says_how_to_go_on(root, load, tmp_path):
     engine = Engine.open(root, load)
 
     async def ask():
-        async with Client(mcp_server(lambda: engine, root)) as client:
+        async with Client(mcp_server(lambda: engine)) as client:
             search = await client.call_tool("search_news", {"query": "zeppelin", "size": 20, "max_chars": 300})
             told, offset = "", 0
             while offset is not None:
@@ -161,7 +161,7 @@ def test_before_the_index_is_open_every_tool_says_so(tmp_path):
         raise NotReady("The index is being opened. Try again in a moment.")
 
     async def ask():
-        async with Client(mcp_server(engine, tmp_path)) as client:
+        async with Client(mcp_server(engine)) as client:
             for tool, arguments in (
                 ("corpus_stats", {}),
                 ("search_news", {"query": "x"}),

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from index.errors import QueryError
-from index.stats import index_stats
 from search.excerpts import portion
 from search.results import article_json, result_json, similar_json, suggestion_json
 from web.current import current_engine
@@ -89,8 +88,7 @@ def suggest() -> Response:
 @api.get("/api/v1/stats")
 def stats() -> Response:
     """What is in the index."""
-    current_engine()  # says so if it is not open yet
-    return _answer(StatsResponse, index_stats(current_app.config["INDEX"]))
+    return _answer(StatsResponse, current_engine().store.stats())
 
 
 @api.get("/api/openapi.json")
@@ -108,7 +106,7 @@ def healthz() -> Response:
 @api.get("/readyz")
 def readyz() -> Response:
     """The index is open."""
-    current_engine()
+    current_app.extensions["ready"]()
     return _answer(Status, {"status": "ok"})
 
 

@@ -35,8 +35,11 @@ _HEADERS = {
 }
 
 
-def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
-    """The application over the engine that `engine` gives, which raises NotReady while there is none."""
+def create_app(engine: Callable[[], Engine], index: Path, ready: Callable[[], object] | None = None) -> Flask:
+    """The application over the engine that `engine` gives, which raises NotReady while there is none.
+
+    `ready` raises it too when searches should go elsewhere for now, though there is an engine.
+    """
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, INDEX=index)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -44,6 +47,7 @@ def create_app(engine: Callable[[], Engine], index: Path) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = ArticleId
     app.extensions["engine"] = engine
+    app.extensions["ready"] = ready or engine
     app.jinja_env.filters["pieces"] = pieces
     app.jinja_env.filters["safe_link"] = _safe_link
     app.jinja_env.filters["moment"] = moment

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from index.command_line import encoder_option, index_option, json_option, run_command_line, write_json
+from index.command_line import encoder_option, index_option, json_option, run_command_line, store_option, write_json
 from index.errors import DatelineError
 from search.cli import COMMANDS as SEARCH_COMMANDS
 
@@ -72,6 +72,7 @@ def keys_file_option(command: Command) -> Command:
 )  # fmt: skip
 @click.option("--log-queries", is_flag=True, help="Write into the log what is searched for.")
 @encoder_option
+@store_option
 @index_option
 def serve(root: Path, **settings: Any) -> None:
     """Serve the search box and the JSON API."""
@@ -146,8 +147,11 @@ def keys_remove(name: str, keys_file: Path | None, root: Path) -> None:
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="With --http: answer to this name. May be repeated."
 )
 @keys_file_option
+@store_option
 @index_option
-def mcp(http: bool, host: str, port: int, hosts: tuple[str, ...], keys_file: Path | None, root: Path) -> None:
+def mcp(
+    http: bool, host: str, port: int, hosts: tuple[str, ...], keys_file: Path | None, root: Path, store: str | None
+) -> None:
     """Let language models search, by the Model Context Protocol."""
     try:
         from web.mcp import run
@@ -155,7 +159,10 @@ def mcp(http: bool, host: str, port: int, hosts: tuple[str, ...], keys_file: Pat
         if (error.name or "").partition(".")[0] != "mcp":
             raise
         raise DatelineError("The MCP server needs one more package. Run: pip install 'dateline[mcp]'") from error
-    run(root, (host, port) if http else None, hosts, keys_file)
+    from index.place import place_of
+    from web.keys import keys_of
+
+    run(place_of(root, store), (host, port) if http else None, hosts, keys_file or keys_of(root))
 
 
 COMMANDS: tuple[click.Command, ...] = (*SEARCH_COMMANDS[:2], serve, mcp, keys, *SEARCH_COMMANDS[2:])

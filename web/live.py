@@ -4,14 +4,15 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 from index.database import settle_log
 from index.encoder import Encoder, EncoderKind, load_encoder
-from index.errors import DatelineError, IndexMissing, ModelError, QueryError
-from index.generation import carried_encoder, live_generation
+from index.errors import DatelineError, IndexMissing, ModelError, QueryError, StoreUnavailable
+from index.generation import live_generation
+from index.place import Folder, Place
 from search.engine import Engine
 from search.hits import SearchResult
 from search.query import SearchRequest
@@ -19,8 +20,6 @@ from search.rerank import Reranker
 
 log = logging.getLogger(__name__)
 
-# Looking costs two small file operations; a change shows this much later at most than it can be opened.
-_LOOK_EVERY_SECONDS = 0.2
 # What cannot be opened now is tried again ever more rarely, because each try may cost a core for a while.
 _LONGEST_PAUSE_SECONDS = 2.0
 # Enough different real queries to touch what most searches need: vectors, both term indexes, the catalog.
@@ -32,8 +31,6 @@ _KEPT_SECONDS = 2.0
 
 _NO_INDEX = "There is no index yet. Build one with: dateline rebuild SOURCE"
 _CANNOT = "The index cannot be opened; the server's log says why."
-
-State = tuple[str, int, int]
 
 
 class NotReady(DatelineError):
@@ -54,7 +51,7 @@ class WatchedEngine(Engine):
 
 
 class LiveEngine:
-    """Opens the index at `root` in the background and follows its changes until stopped.
+    """Opens the index at a place in the background and follows its changes until stopped.
 
     A new state is opened and warmed up beside the one that answers; then one assignment switches, so searches wait
     for nothing and each sees one state. `rerank` names the cross-encoder that orders the first results, if there is
@@ -64,26 +61,27 @@ class LiveEngine:
 
     def __init__(
         self,
-        root: Path,
+        place: Place | Path,
         rerank: str | None = None,
         encoder: EncoderKind = "auto",
         *,
         watch: Callable[[SearchResult], None] | None = None,
         failed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._root = root
+        self._place = Folder(place) if isinstance(place, Path) else place
         self._rerank = rerank
         self._kind = encoder
         self._watch = watch
         self._failed = failed
         self._engine: Engine | None = None
-        self._seen: State | None = None
-        self._begun_anew: State | None = None
+        self._seen: Hashable = None
+        self._begun_anew: Hashable = None
         self._encoders: dict[str | None, Encoder] = {}
         self._reranker: Reranker | None = None
         self._recent: deque[SearchRequest] = deque(maxlen=_REMEMBERED)
         self._reason = "The index is being opened. Try again in a moment."
         self._logged = ""
+        self._trouble = ""
         self._stop = threading.Event()
         self._tried = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="index-follower", daemon=True)
@@ -105,6 +103,12 @@ class LiveEngine:
             raise NotReady(self._reason)
         return engine
 
+    def ready(self) -> None:
+        """Raises NotReady while there is no engine, or the server behind it does not answer as it should."""
+        self.engine()
+        if self._trouble:
+            raise NotReady(self._trouble)
+
     def generation(self) -> str | None:
         """Names the state that is searched now; None while there is none."""
         engine = self._engine
@@ -119,7 +123,7 @@ class LiveEngine:
 
         Raises what opening an index raises; the state before stays.
         """
-        state = _state(self._root)  # before opening: what is written meanwhile is for the next look
+        state = self._place.state()  # before opening: what is written meanwhile is for the next look
         if state == self._seen:
             return False
         self._turn_to(state)
@@ -130,15 +134,15 @@ class LiveEngine:
 
         A log is used again only when nobody reads from it, and a server that once began to read there always does.
         """
-        if self._seen is None or self._seen == self._begun_anew:
+        if self._seen is None or self._seen == self._begun_anew or not isinstance(self._place, Folder):
             return False
-        if not settle_log(live_generation(self._root).catalog):
+        if not settle_log(live_generation(self._place.root).catalog):
             return False
         self._begun_anew = self._seen
         self._turn_to(self._seen)
         return True
 
-    def _turn_to(self, state: State) -> None:
+    def _turn_to(self, state: Hashable) -> None:
         engine = self._open()
         self._warm_up(engine)
         engine.watch = self._watch
@@ -150,21 +154,22 @@ class LiveEngine:
             self._stop.wait(_KEPT_SECONDS)
 
     def _follow(self) -> None:
-        pause = _LOOK_EVERY_SECONDS
+        pause = self._place.look_every
         while not self._stop.is_set():
             try:
                 if self.look():
                     log.info("serving generation %s", self.generation())
                 else:
                     self.begin_anew()
-                pause = _LOOK_EVERY_SECONDS
+                pause, self._trouble = self._place.look_every, ""
             except DatelineError as error:
                 self._failed()
+                self._trouble = _CANNOT if isinstance(error, StoreUnavailable) else ""
                 self._tell(str(error), _NO_INDEX if isinstance(error, IndexMissing) else _CANNOT)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             except Exception:  # the server answers from what it has; the next look may succeed
                 self._failed()
-                log.exception("the index at %s could not be opened", self._root)
+                log.exception("the index could not be opened")
                 self._tell(_CANNOT, _CANNOT)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             self._tried.set()
@@ -175,16 +180,16 @@ class LiveEngine:
             self._reranker = Reranker.load(self._rerank)
         known = bool(self._encoders)
         try:
-            return WatchedEngine.open(self._root, self._load, self._reranker)
+            return WatchedEngine.open(self._place, self._load, self._reranker)
         except ModelError:
             if not known:
                 raise
             self._encoders.clear()  # another model may have the same name by now
-            return WatchedEngine.open(self._root, self._load, self._reranker)
+            return WatchedEngine.open(self._place, self._load, self._reranker)
 
     def _load(self, name: str | None) -> Encoder:
         if name not in self._encoders:
-            self._encoders[name] = load_encoder(name, kind=self._kind, beside=carried_encoder(self._root))
+            self._encoders[name] = load_encoder(name, kind=self._kind, beside=self._place.beside)
         return self._encoders[name]
 
     def _warm_up(self, engine: WatchedEngine) -> None:
@@ -201,13 +206,3 @@ class LiveEngine:
         if error != self._logged:
             self._logged = error
             log.warning("%s", error)
-
-
-def _state(root: Path) -> State:
-    """Changes whenever a writer has finished something. Raises IndexMissing or IndexDamaged."""
-    layout = live_generation(root)
-    try:
-        manifest = layout.manifest.stat()
-    except OSError:  # opening it says what is wrong
-        return layout.folder.name, 0, 0
-    return layout.folder.name, manifest.st_mtime_ns, manifest.st_ino

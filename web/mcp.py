@@ -24,13 +24,13 @@ from pydantic import BaseModel, Field
 from index.article import Article, Copy
 from index.errors import DatelineError, QueryError
 from index.filters import Filters
+from index.place import Place
 from index.sentences import trim
-from index.stats import index_stats
 from search.engine import Engine
 from search.excerpts import portion
 from search.hits import Hit
 from search.query import SearchRequest, Sort
-from web.keys import KeyRing, keys_of
+from web.keys import KeyRing
 from web.live import LiveEngine
 from web.mcp_access import guarded
 from web.portions import MIN_CHARACTERS, search_portion
@@ -148,13 +148,13 @@ Day = Annotated[str | None, Field(description="A date such as 2025-08-20, includ
 Names = Annotated[list[str] | None, Field(description="Exact names, as results and corpus_stats give them")]
 
 
-def mcp_server(engine: Callable[[], Engine], index: Path) -> MCPServer:
+def mcp_server(engine: Callable[[], Engine]) -> MCPServer:
     """The server over the engine that `engine` gives, which raises NotReady while there is none."""
     server: MCPServer = MCPServer(
         "dateline", title="Dateline news search", instructions=_INSTRUCTIONS, version=version("dateline"),
         log_level="WARNING",
     )  # fmt: skip
-    tools = _Tools(engine, index)
+    tools = _Tools(engine)
     for tool in (tools.search_news, tools.get_article, tools.similar_articles, tools.corpus_stats):
         server.add_tool(_explained(tool), annotations=_READS)
     return server
@@ -163,8 +163,8 @@ def mcp_server(engine: Callable[[], Engine], index: Path) -> MCPServer:
 class _Tools:
     """What a model can call. The docstrings and descriptions are written for it."""
 
-    def __init__(self, engine: Callable[[], Engine], index: Path) -> None:
-        self._engine, self._index = engine, index
+    def __init__(self, engine: Callable[[], Engine]) -> None:
+        self._engine = engine
 
     def search_news(
         self,
@@ -240,8 +240,7 @@ class _Tools:
 
     def corpus_stats(self) -> Annotated[CallToolResult, CorpusStats]:
         """Say what the corpus holds: how many articles, of which days, sources and languages."""
-        self._engine()  # says so if it is not open yet
-        stats = index_stats(self._index)
+        stats = self._engine().store.stats()
         found = CorpusStats(**{name: stats[name] for name in CorpusStats.model_fields})
         return _reply(found, _stats_text(found))
 
@@ -326,23 +325,21 @@ def _stats_text(found: CorpusStats) -> str:
     )
 
 
-def run(
-    root: Path, address: tuple[str, int] | None, names: tuple[str, ...] = (), keys_file: Path | None = None
-) -> None:
-    """Serves the index at `root` until stopped: to one program over standard input and output, or at an address.
+def run(place: Place, address: tuple[str, int] | None, names: tuple[str, ...], keys_file: Path) -> None:
+    """Serves the index at a place until stopped: to one program over standard input and output, or at an address.
 
     `names` are hosts by which the server may be called, besides this machine and its address.
     """
     listening = _listening(*address) if address else None
-    live = LiveEngine(root).start(wait=_OPEN_SECONDS)
-    server = mcp_server(live.engine, root)
+    live = LiveEngine(place).start(wait=_OPEN_SECONDS)
+    server = mcp_server(live.engine)
     with suppress(KeyboardInterrupt):
         if address is None or listening is None:
             server.run("stdio")  # the SDK keeps everything else away from standard output
             return
         from uvicorn import Config, Server
 
-        app = http_app(server, address[0], names, keys_file or keys_of(root))
+        app = http_app(server, address[0], names, keys_file)
         click.echo("Dateline is at http://{}:{}{} (stop with Ctrl-C)".format(*address, PATH), err=True)
         Server(Config(app, log_level="warning")).run([listening])
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -20,7 +20,6 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from werkzeug.exceptions import HTTPException
 
 from index.errors import DatelineError
-from index.generation import live_generation
 from search.hits import SearchResult
 from web.current import current_engine
 from web.visits import Visit
@@ -115,7 +114,7 @@ class _Everything:
 def _index() -> Iterator[Metric]:
     try:
         store = current_engine().store
-        written = live_generation(current_app.config["INDEX"]).manifest.stat().st_mtime
+        written = store.written()
     except (DatelineError, OSError):
         yield GaugeMetricFamily(*_READY, 0)
         return

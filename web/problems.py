@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, NotFound
 
-from index.errors import DatelineError, QueryError
+from index.errors import DatelineError, QueryError, StoreChanged, StoreIncomplete, StoreUnavailable
 from web.live import NotReady
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(QueryError, _query_error)
     app.register_error_handler(ValidationError, _validation_error)
     app.register_error_handler(NotReady, _not_ready)
+    app.register_error_handler(StoreUnavailable, _no_store)
     app.register_error_handler(DatelineError, _failure)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
@@ -77,6 +78,15 @@ def _validation_error(error: ValidationError) -> Response:
 
 def _not_ready(error: NotReady) -> Response:
     return answer(503, "not_ready", str(error))
+
+
+def _no_store(error: StoreUnavailable) -> Response:
+    log.error("%s", error)  # names hosts, which are no business of visitors
+    if isinstance(error, StoreChanged):
+        return answer(503, "not_ready", "The corpus was changed while it was searched. Search again.")
+    if isinstance(error, StoreIncomplete):
+        return answer(503, "not_ready", "The server behind this one is still loading the corpus. Try again soon.")
+    return answer(503, "not_ready", "The server behind this one did not answer in time. Try again soon.")
 
 
 def _failure(error: DatelineError) -> Response:

@@ -92,6 +92,7 @@ def application() -> "WSGIApplication":
     """The application of one worker process, as its parent has told."""
     from werkzeug.middleware.proxy_fix import ProxyFix
 
+    from index.place import place_of
     from web import logs, metrics
     from web.app import create_app
     from web.front import Front
@@ -102,10 +103,14 @@ def application() -> "WSGIApplication":
     sys.setswitchinterval(_SWITCH_SECONDS)
     _end_with_parent(settings.shared)
     live = LiveEngine(
-        settings.root, settings.rerank, settings.encoder, watch=metrics.searched, failed=metrics.OPEN_FAILURES.inc
+        place_of(settings.root, settings.store),
+        settings.rerank,
+        settings.encoder,
+        watch=metrics.searched,
+        failed=metrics.OPEN_FAILURES.inc,
     ).start(wait=_OPEN_SECONDS)
     front = Front(
-        create_app(live.engine, settings.root), live.generation, remember=live.remember,
+        create_app(live.engine, settings.root, live.ready), live.generation, remember=live.remember,
         threads=settings.threads, queue=settings.queue, patience=_PATIENCE_SECONDS,
         cache_bytes=settings.cache_mb << 20, salt=settings.salt, steps=lambda refuse: steps(settings, refuse),
         log_queries=settings.log_queries,

@@ -25,7 +25,9 @@ _ENVIRONMENT = "DATELINE_SERVING"
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """How to serve an index. `threads` searches run at once in each worker and `queue` wait.
+    """How to serve an index, or with `store` what was published to a server.
+
+    `threads` searches run at once in each worker and `queue` wait.
 
     `cache_mb` bounds the answers that each worker keeps, 0 keeps none. `rate` is how many requests a minute one
     visitor has, 0 for as many as they like. `behind_proxies` is how many proxies stand before the server, whose
@@ -51,12 +53,15 @@ class ServeSettings:
     cors_origins: tuple[str, ...] = ()
     log_format: LogFormat = "text"
     log_queries: bool = False
+    store: str | None = None
     salt: str = ""
     shared: Path | None = None
 
     @property
     def processes(self) -> int:
         """How many workers: one a core up to a few; a cross-encoder fills memory, so it is loaded once."""
+        if self.store and self.store.startswith("milvus-lite:"):
+            return 1  # such a file is for one process
         return self.workers or (1 if self.rerank else min(cores(), _MOST_WORKERS))
 
     @property

@@ -126,17 +126,23 @@ class FastEncoder:
         rows = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
         if not texts:
             return rows
-        prompt = self.identity.document_prompt
         with self._lock:
             if self._queue is None:
                 self._queue = openvino().AsyncInferQueue(self._network)
-            tokenised = self._tokenizer.encode_batch_fast([prompt + text for text in texts])
+            tokenised = self._tokenised(texts)
             self._queue.set_callback(lambda request, which: _keep(rows, which, request))
             for which in _batches([len(one) for one in tokenised]):
                 ids, mask = _padded([tokenised[row].ids for row in which], self.facts.max_tokens)
                 self._queue.start_async({0: ids, 1: mask}, which)
             self._queue.wait_all()
         return rows
+
+    def batches(self, texts: Sequence[str]) -> list[list[int]]:
+        """Which of these texts `encode_passages` computes together, in its order.
+
+        A model in bytes makes a little of one text by the others beside it: who splits the work keeps these together.
+        """
+        return list(_batches([len(one) for one in self._tokenised(texts)]))
 
     def encode_query(self, text: str) -> Matrix:
         """One unit-length vector: shape (dimension,)."""
@@ -150,6 +156,10 @@ class FastEncoder:
         """Whether the tokenizer has the word in one piece: the common words of its language."""
         pieces = self._tokenizer.encode(word, add_special_tokens=False).tokens
         return len(pieces) == 1 and pieces[0] != self.facts.unknown
+
+    def _tokenised(self, texts: Sequence[str]) -> Any:
+        prompt = self.identity.document_prompt
+        return self._tokenizer.encode_batch_fast([prompt + text for text in texts])
 
     def _embedded(self, text: str) -> Matrix:
         return self._begun(text)()

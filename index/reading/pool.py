@@ -89,7 +89,7 @@ def read_all(
             else:
                 yield _passed_on(document)
         return
-    with _Readers(workers, fields, limits, reader) as readers:
+    with Readers(workers, fields, limits, reader) as readers:
         out: deque[_Task | Item] = deque()
         bytes_out = 0
         for documents_of_task in _tasks(documents):
@@ -158,7 +158,7 @@ def _is_ready(task: _Task | Item) -> bool:
     return isinstance(task, Item) or task.future.done()
 
 
-class _Readers:
+class Readers:
     """The processes that read."""
 
     def __init__(self, workers: int, fields: FieldMap, limits: Limits, reader: Reader) -> None:

@@ -118,7 +118,7 @@ def _check(path: str, method: str, status: int, headers: dict[str, str], answer:
 def _server() -> Any:
     from web.mcp import mcp_server
 
-    return mcp_server(engine, small_index())
+    return mcp_server(engine)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""A vector server in the place of files: what one machine derives from its catalog, published for many to search."""
