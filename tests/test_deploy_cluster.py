@@ -36,6 +36,8 @@ EXTRAS = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project
 PROJECT_IMAGES = ("dateline-replica", "dateline-full")
 # Read by index/milvus/address.py beside the address itself.
 STORE_VARIABLES = {"DATELINE_STORE_TOKEN"}
+# What tests/cluster/ reads.
+TEST_VARIABLES = {"DATELINE_CLUSTER"}
 SECRET_NAMES = re.compile(r"(?i)password|secret|token|access_?key|private_?key")
 # Names of files and of other objects, not what is in them.
 REFERENCES = re.compile(r"_FILE$|Name$|^secrets?$|^secretKeyRef$|^existingSecret$|^automountServiceAccountToken$")
@@ -164,7 +166,7 @@ def test_pods_call_what_exists(parse):
 
 @pytest.mark.parametrize("path", [*FILES, PAGE], ids=lambda path: path.name)
 def test_variables_are_ones_that_dateline_reads(path):
-    known = OTHER_VARIABLES | STORE_VARIABLES | {
+    known = OTHER_VARIABLES | STORE_VARIABLES | TEST_VARIABLES | {
         name for _, command in leaves(command_line(COMMANDS)) for option in options_of(command).values()
         for name in option.envvar
     }  # fmt: skip
