@@ -94,8 +94,11 @@ class Remote:
         return MilvusStore.on(self._server)
 
     def state(self) -> Hashable:
-        """Changes whenever a writer has finished something."""
+        """Changes whenever a writer has finished something. Raises StoreIncomplete when some of it is lost."""
+        from index.milvus.store import MilvusStore
+
         tables, facts = self._facts()
+        MilvusStore(self._server, tables, facts).require_whole()
         return tables, facts.change, facts.published
 
     def _facts(self) -> "tuple[Tables, Facts]":

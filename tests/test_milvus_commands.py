@@ -4,16 +4,20 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from sample import ARTICLES, FakeEncoder, write_jsonl
 
 from index.build import rebuild
+from index.errors import StoreIncomplete
 from index.milvus.address import StoreAddress
 from index.milvus.client import Server
 from index.milvus.facts import live_facts
 from index.milvus.publishing import differences, publish
+from index.place import place_of
+from web.live import LiveEngine, NotReady
 
 pytest.importorskip("milvus_lite", reason="milvus-lite is not installed")
 
@@ -80,6 +84,26 @@ def test_what_was_lost_on_the_server_is_seen_and_stored_again(published, tmp_pat
     assert done.stored >= len(gone)
     assert differences(index, address) == []
     assert facts.passages == done.passages
+
+
+def test_a_server_that_has_lost_some_is_not_ready(published, tmp_path):
+    address = f"milvus-lite:{tmp_path / 'half.db'}?attempt=5&deadline=0.5"
+    publish(published[0], StoreAddress.parse(address))
+    place = place_of(tmp_path, address)
+    live = LiveEngine(place, encoder="auto")
+    live._load = lambda name: FakeEncoder()
+    live.look()
+    live.ready()
+    tables, _ = live_facts(place._server)
+    place._server.delete(tables.passages, [row["number"] for row in place._server.rows(tables.passages, "", ())])
+    with pytest.raises(StoreIncomplete, match=r"\d of \d"):
+        live.look()
+    live.start()
+    with pytest.raises(NotReady):
+        for _ in range(100):
+            live.ready()
+            time.sleep(0.1)
+    live.stop()
 
 
 def test_a_publication_that_was_killed_goes_on_where_it_was(published, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ class Writer:
         self.commands += 1
         self.program = Program(
             f"writer-{self.commands}-{command}",
-            [sys.executable, "-m", "web", command, *arguments, "--index", str(self.root), "--store", self.store],
+            [sys.executable, "-P", "-m", "web", command, *arguments, "--index", str(self.root), "--store", self.store],
             folder=self.folder,
         )
         self.program.start()
@@ -115,7 +115,7 @@ class Replica:
         (port,) = free_ports(1)
         address = f"http://127.0.0.1:{port}"
         command = [
-            sys.executable, "-m", "web", "serve", "--store", store, "--port", str(port), "--workers", "1",
+            sys.executable, "-P", "-m", "web", "serve", "--store", store, "--port", str(port), "--workers", "1",
             "--threads", "2", "--cache", "0",
         ]  # fmt: skip
         return cls(Program("replica", command, folder=folder, health=f"{address}/readyz"), address)
