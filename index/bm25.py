@@ -1,7 +1,9 @@
 """BM25 as tantivy counts it, and what else a query's words are to passages: arithmetic over arrays."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,16 @@ class Matches:
     bm25: Matrix
     coverage: Matrix
     pairs: Matrix
+
+
+def idf(frequency: int, documents: int) -> float:
+    """Inverse document frequency of what occurs in so many documents of all, as tantivy (after Lucene) counts it."""
+    return math.log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
+
+
+def saturated(counts: NDArray[Any], lengths: NDArray[Any] | int, mean_length: float) -> NDArray[np.float64]:
+    """What occurring so often in a text of such a length is worth, as a multiple of idf: less than K1 + 1."""
+    return np.asarray((K1 + 1) * counts / (counts + K1 * (1 - B + B * lengths / (mean_length or 1.0))))
 
 
 def worth(alternatives: Sequence[Sequence[str]], idf: Callable[[str], float], occurs: Callable[[str], object]) -> float:
@@ -72,5 +84,4 @@ def matches(
 def _scores(idf: Sequence[float], found: Found, mean_length: float) -> NDArray[np.float64]:
     """The BM25 of each stem in each passage, shape (stems, passages)."""
     lengths = _LENGTHS[np.searchsorted(_LENGTHS, found.lengths, side="right") - 1]
-    weights = (K1 + 1) * np.asarray(idf, dtype=np.float64).reshape(-1, 1)
-    return weights * found.counts / (found.counts + K1 * (1 - B + B * lengths / (mean_length or 1.0)))
+    return np.asarray(idf, dtype=np.float64).reshape(-1, 1) * saturated(found.counts, lengths, mean_length)

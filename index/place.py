@@ -11,8 +11,6 @@ from index.store import EmbeddedStore, Store
 
 if TYPE_CHECKING:
     from index.milvus.client import Server
-    from index.milvus.facts import Facts
-    from index.milvus.tables import Tables
 
 # In a folder a look costs two small file operations, on a server a question.
 _LOOK_SECONDS, _ASK_SECONDS = 0.2, 2.0
@@ -85,7 +83,9 @@ class Remote:
 
     def model(self) -> ModelIdentity:
         """The model of the index, known before it is opened."""
-        return self._facts()[1].model
+        from index.milvus.facts import live_facts
+
+        return live_facts(self._server)[1].model
 
     def open(self) -> Store:
         """The live generation."""
@@ -97,14 +97,8 @@ class Remote:
         """Changes whenever a writer has finished something. Raises StoreIncomplete when some of it is lost."""
         from index.milvus.store import MilvusStore
 
-        tables, facts = self._facts()
-        MilvusStore(self._server, tables, facts).require_whole()
-        return tables, facts.change, facts.published
-
-    def _facts(self) -> "tuple[Tables, Facts]":
-        from index.milvus.facts import live_facts
-
-        return live_facts(self._server)
+        store = MilvusStore.on(self._server)
+        return store.tables, store.told.change, store.told.published
 
     @cached_property
     def _server(self) -> "Server":

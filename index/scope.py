@@ -8,7 +8,7 @@ import numpy as np
 from index.columns import Codes, Numbers, PassageColumns
 from index.filters import Filters, same_language, same_name
 from index.lists import Mask
-from index.terms import Clause, Terms, analyse, day_ordinal
+from index.terms import Clause, Terms, day_ordinal, stems_of
 
 _NO_NAME = ("\0",)
 _END_OF_TIME = 2**31 - 1
@@ -43,13 +43,13 @@ def scope_of(filters: Filters, columns: PassageColumns, terms: Terms, at_host: A
     exact, unknown = _stored_names(filters, columns, hosts)
     articles = _article_mask(exact, columns)
     articles &= _sources_mask(exact, filters, columns, hosts)
-    for stems in map(_stems, filters.excluded):
+    for stems in map(stems_of, filters.excluded):
         articles[_articles_with(stems, columns, terms)] = False
     mask = articles[columns.article_positions]
-    for stems in map(_stems, filters.phrases):
+    for stems in map(stems_of, filters.phrases):
         if stems:
             mask &= np.isin(columns.numbers, terms.matching(stems))
-    for stems in map(_stems, filters.title):
+    for stems in map(stems_of, filters.title):
         if stems:
             mask &= np.isin(columns.numbers, terms.in_title(stems))
     clauses = tuple(terms.clauses(replace(exact, sources=()) if hosts else exact)) if mask.any() else ()
@@ -119,10 +119,6 @@ def _articles_with(stems: Sequence[str], columns: PassageColumns, terms: Terms) 
     """Positions of the articles in which these stems stand side by side."""
     found = terms.matching(stems) if stems else np.empty(0, dtype=np.int64)
     return columns.article_positions[np.isin(columns.numbers, found)]
-
-
-def _stems(words: str) -> list[str]:
-    return [term.stem for term in analyse(words)]
 
 
 def _distinct(ascending: Codes) -> int:

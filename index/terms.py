@@ -6,7 +6,6 @@ not scored: the title alone, and the words as they are spelled.
 """
 
 import json
-import math
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from typing import Self
 import numpy as np
 import tantivy
 
-from index.bm25 import K1, Matches, matches, worth
+from index.bm25 import K1, Matches, idf, matches, worth
 from index.compounds import compounds
 from index.encoder import Matrix
 from index.errors import MEND_DERIVED, IndexDamaged, IndexUnwritable
@@ -118,6 +117,11 @@ def stems_in(text: str) -> list[Place]:
     stems = map(_stem, _LETTERS.findall(text))
     spans = [match.span() for match in _LETTERS.finditer(text)]
     return [(stem, start, end) for stem, (start, end) in zip(stems, spans, strict=True) if stem is not None]
+
+
+def stems_of(text: str) -> list[str]:
+    """The stems of `text` in order, those of stop words too."""
+    return [stem for stem, _, _ in stems_in(text)]
 
 
 def places_of(stems: Collection[str], text: str) -> list[Place]:
@@ -333,8 +337,8 @@ class Terms:
         asked = [as_word(word) for word in words]
         stems = list(dict.fromkeys(chain(*(chain(*word.alternatives) for word in asked), *pairs)))
         weighed = [(word.alternatives, self._worth(word)) for word in asked]
-        idf = {stem: self.idf(stem) for stem in stems}
-        return matches(weighed, pairs, idf, self._forward.find(stems, numbers), self._forward.mean_length)
+        information = {stem: self.idf(stem) for stem in stems}
+        return matches(weighed, pairs, information, self._forward.find(stems, numbers), self._forward.mean_length)
 
     def coverage(self, words: Sequence[Word | str], numbers: Numbers) -> Matrix:
         """The worth of the words that occur in each of these passages, however often: at most `ideal` / (k1 + 1)."""
@@ -381,7 +385,7 @@ class Terms:
         """Inverse document frequency as tantivy (after Lucene) counts it."""
         # Like tantivy's own scores, this counts removed passages until their segment is merged away.
         frequency = self._doc_freq(_BODY, stem)
-        return math.log(1 + (self._ever - frequency + 0.5) / (frequency + 0.5))
+        return idf(frequency, self._ever)
 
     def frequency(self, stem: str) -> int:
         """In how many passages a stem occurs."""
@@ -563,9 +567,7 @@ def codes_of(text: str) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
 def vocabulary_of(text: str) -> tuple[set[str], set[str]]:
     """The stems of `text` and its words as they are spelled, compounds too: those by which it will be found."""
     texts = _with_compounds(text)
-    return {stem for part in texts for stem, _, _ in stems_in(part)}, {
-        word for part in texts for word in spellings(part)
-    }
+    return set(chain(*map(stems_of, texts))), set(chain(*map(spellings, texts)))
 
 
 def _codes(texts: Sequence[str]) -> list[int]:

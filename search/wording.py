@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from index.compounds import compounds
 from index.store import Vocabulary
-from index.terms import Term, Word, analyse, spellings
+from index.terms import Term, Word, analyse, spellings, stems_of
 from search.spellings import other_spellings
 
 # Shorter words are near too many others.
@@ -52,8 +52,9 @@ def worded(
     that the corpus has no "fever" does not make it a slip for "fewer".
     """
     words = spellings(text)
-    others = [other for word in words for other in other_spellings(word)]
-    vocabulary.expect([stem for word in [*words, *others] for stem in _stems(word)], words)
+    # Not made before somebody wants them: where the words are at hand, nobody does.
+    wordings = (wording for word in words for wording in (word, *other_spellings(word)))
+    vocabulary.expect((stem for wording in wordings for stem in stems_of(wording)), words)
     corrections: tuple[tuple[str, str], ...] = ()
     if correct:
         text, corrections = _corrected(text, vocabulary, phrases, is_word)
@@ -106,7 +107,7 @@ def _alternatives(word: _Typed, vocabulary: Vocabulary) -> tuple[tuple[str, ...]
     whole = [word.joined] if word.joined else []
     names = whole or list(word.spellings)
     others = [other for name in names for other in other_spellings(_spelled(name))]
-    stems = [stem for name in whole + others for stem in _stems(name) if vocabulary.frequency(stem)]
+    stems = [stem for name in whole + others for stem in stems_of(name) if vocabulary.frequency(stem)]
     return tuple(dict.fromkeys([parts, *((stem,) for stem in stems)]))
 
 
@@ -119,7 +120,7 @@ def _corrected(
     corrections: list[tuple[str, str]] = []
     done = 0
     for typed in _typed(text):
-        if len(typed.terms) > 1 and any(map(vocabulary.frequency, _stems(typed.joined or ""))):
+        if len(typed.terms) > 1 and any(map(vocabulary.frequency, stems_of(typed.joined or ""))):
             continue
         for term, spelling in zip(typed.terms, typed.spellings, strict=True):
             exempted = spelling in exempt or term.stop_word
@@ -167,7 +168,7 @@ def _split(word: str, vocabulary: Vocabulary) -> str | None:
     for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
         left, right = word[:at], word[at:]
         if vocabulary.known(left) and vocabulary.known(right):
-            together = len(vocabulary.matching([*_stems(left), *_stems(right)]))
+            together = len(vocabulary.matching([*stems_of(left), *stems_of(right)]))
             pairs.append((together, f"{left} {right}"))
     together, pair = max(pairs, default=(0, ""))
     return pair if together >= least else None
@@ -178,11 +179,7 @@ def _least_passages(vocabulary: Vocabulary) -> int:
 
 
 def _occurring(words: Iterable[str], vocabulary: Vocabulary) -> bool:
-    return any(vocabulary.frequency(stem) for word in words for stem in _stems(word))
-
-
-def _stems(word: str) -> list[str]:
-    return [term.stem for term in analyse(word)]
+    return any(vocabulary.frequency(stem) for word in words for stem in stems_of(word))
 
 
 def _spelled(word: str) -> str:

@@ -9,7 +9,7 @@ from index.article import Article, make_article
 from index.errors import IndexDamaged, SourceError
 from index.filters import Filters
 from index.forward import GAP
-from index.milvus.expressions import all_of, among, of_articles, of_titles, quoted, stems_of
+from index.milvus.expressions import all_of, among, of_articles, of_titles, quoted
 from index.milvus.rows import (
     FACTS,
     article_facts,
@@ -29,7 +29,7 @@ from index.milvus.rows import (
 )  # fmt: skip
 from index.milvus.tables import MOST_BYTES, MOST_GRAMS
 from index.slips import slips
-from index.terms import codes_of
+from index.terms import codes_of, stems_of
 
 TEXT = "The harbour council met. It set a budget for the new ferry, and the ferry runs in May."
 WORDS = st.text(st.characters(categories=("Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=12)

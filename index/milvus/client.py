@@ -78,8 +78,8 @@ class Server:
         Raises StoreUnavailable.
         """
         attempt = _WRITING_ATTEMPT_SECONDS if writing else self.address.attempt
-        until = time.monotonic() + (_WRITING_SECONDS if writing else self.address.deadline)
-        until = until if writing else min(until, _until.get())
+        now = time.monotonic()
+        until = now + _WRITING_SECONDS if writing else min(now + self.address.deadline, _until.get())
         tries = 0
         while True:
             at = (self._first + tries) % max(1, len(self.address.hosts))
@@ -152,13 +152,13 @@ class Server:
 
         As of `since`, or all that are stored by now; from all that the server should hold.
         """
-        condition = f"({expression}) or {_is_witness(key)}" if expression else ""
-        when = {"consistency_level": "Strong"} if since is None else _as_of(since)
+        behind = f"{key} >= {_constant(WITNESSES[key])}"
+        condition = f"({expression}) or {_is_witness(key)}" if expression else behind
 
         def query(client: Any, seconds: float) -> list[Row]:
             found = client.query(
-                collection, filter=condition or f"{key} >= {_constant(WITNESSES[key])}",
-                output_fields=[*dict.fromkeys((key, *fields))], limit=min(size + 1, MOST_ROWS), timeout=seconds, **when,
+                collection, filter=condition, output_fields=[*dict.fromkeys((key, *fields))],
+                limit=min(size + 1, MOST_ROWS), timeout=seconds, **_as_of(since),
             )  # fmt: skip
             rows = [dict(row) for row in found if row[key] != WITNESSES[key]]
             if len(rows) == len(found):
@@ -189,11 +189,10 @@ class Server:
 
         No witness can be heard in a count: one that is too low may come from a part of what the server should hold.
         """
-        when = {"consistency_level": "Strong"} if since is None else _as_of(since)
         found = self.ask(
             "a count",
             lambda client, seconds: client.query(
-                collection, filter=expression, output_fields=["count(*)"], timeout=seconds, **when
+                collection, filter=expression, output_fields=["count(*)"], timeout=seconds, **_as_of(since)
             ),
         )
         return int(found[0]["count(*)"])
@@ -357,6 +356,8 @@ def _constant(value: int | str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _as_of(since: int) -> dict[str, Any]:
-    """Has the server answer with all that was stored until a moment, in milliseconds of the epoch."""
+def _as_of(since: int | None) -> dict[str, Any]:
+    """Has the server answer with all that was stored until a moment, in milliseconds of the epoch, or until now."""
+    if since is None:
+        return {"consistency_level": "Strong"}
     return {"consistency_level": "Customized", "guarantee_timestamp": since << _CLOCK_BITS} if since else {}

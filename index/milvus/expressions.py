@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from index.filters import Filters
 from index.milvus.rows import label, phrase_grams
-from index.terms import analyse, day_ordinal
+from index.milvus.tables import NOTHING
+from index.terms import day_ordinal, stems_of
 
 _END_OF_TIME = 2**31 - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-NOTHING = "number < 0"
-"""What no passage and no article fits."""
 
 
 def quoted(text: str) -> str:
@@ -36,19 +35,15 @@ def among(field: str, numbers: Sequence[int]) -> str:
 
 def of_articles(filters: Filters) -> str:
     """What filters ask of a whole article: day, source, author, language."""
-    conditions = []
+    days = ""
     if filters.first_day or filters.last_day:
         first, last = max(day_ordinal(filters.first_day), 1), day_ordinal(filters.last_day) or _END_OF_TIME
-        conditions.append(f"day >= {first} and day <= {last}")
-    if filters.sources:
-        conditions.append(_labelled(_origins(filters.sources)))
-    if filters.excluded_sources:
-        conditions.append(f"not ({_labelled(_origins(filters.excluded_sources))})")
-    if filters.authors:
-        conditions.append(_labelled([label("a", name) for name in filters.authors]))
-    if filters.languages:
-        conditions.append(_labelled([label("l", name.replace("_", "-")) for name in filters.languages]))
-    return all_of(*conditions)
+        days = f"day >= {first} and day <= {last}"
+    unwanted = named("source", *filters.excluded_sources)
+    return all_of(
+        days, named("source", *filters.sources), unwanted and f"not ({unwanted})",
+        named("author", *filters.authors), named("language", *filters.languages),
+    )  # fmt: skip
 
 
 def of_titles(filters: Filters) -> str:
@@ -67,22 +62,11 @@ def holding_any(grams: Sequence[int]) -> str:
     return f"array_contains_any(grams, [{', '.join(map(str, grams))}])"
 
 
-def named(name: str, kind: str) -> str:
-    """Where an article has this "source", "author" or "language"."""
-    if kind == "source":
-        return _labelled(_origins([name]))
-    return _labelled([label(kind[0], name.replace("_", "-") if kind == "language" else name)])
+def named(kind: str, *names: str) -> str:
+    """Where an article has one of these names of a "source", an "author" or a "language"; "" for no name.
 
-
-def stems_of(words: str) -> list[str]:
-    """The stems of what was typed, as the index knows them."""
-    return [term.stem for term in analyse(words)]
-
-
-def _origins(names: Sequence[str]) -> list[str]:
-    """The labels of sources that were named, or named by their host."""
-    return [*(label("s", name) for name in names), *(label("h", name) for name in names if "." in name)]
-
-
-def _labelled(labels: Sequence[str]) -> str:
-    return f"array_contains_any(labels, [{', '.join(map(quoted, labels))}])"
+    A source may be named by its host.
+    """
+    hosts = [label("h", name) for name in names if kind == "source" and "." in name]
+    labels = [label(kind[0], name) for name in names] + hosts
+    return f"array_contains_any(labels, [{', '.join(map(quoted, labels))}])" if labels else ""

@@ -19,8 +19,8 @@ STORE_FORMAT = 1
 class Facts:
     """What a reader has to know of a generation, written last: all rows that it speaks of are there.
 
-    `change`, `articles`, `passages` and `set_aside` are the catalog's; `last_passage` and `last_article` the highest
-    numbers then. `passages_ever` and `articles_ever` are what frequencies count, `mean_length` and
+    `change`, `articles`, `passages` and `set_aside` are the catalog's; `last_article` the highest number of
+    an article then. `passages_ever` and `articles_ever` are what frequencies count, `mean_length` and
     `mean_article_length` words. `first_day` and `last_day` are ordinals, 0 where no article has a day. `index` is the
     kind of vector index, `published` the moment in milliseconds of the epoch from which on all rows can be seen,
     `least` how many passages are there whatever a writer is doing. Passages up to the number `sealed` were there
@@ -33,7 +33,6 @@ class Facts:
     articles: int
     passages: int
     set_aside: int
-    last_passage: int
     last_article: int
     passages_ever: int
     articles_ever: int

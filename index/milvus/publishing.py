@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from index.article import Article
+from index.article import Article, Passage
 from index.catalog import Catalog
 from index.columns import NO_NAME, Codes, Numbers, PassageColumns, load_columns
 from index.derived import known_columns, mean_directions, passage_document, put_right
+from index.encoder import Matrix
 from index.errors import IndexDamaged, IndexOutdated, StoreIncomplete
 from index.generation import Layout, Manifest, live_generation, writer_lock
 from index.milvus.address import ATTEMPT_SECONDS, DEADLINE_SECONDS, StoreAddress
@@ -30,6 +31,7 @@ from index.milvus.rows import (
     FACTS,
     article_in,
     article_row,
+    by_article,
     number_of_text,
     passage_row,
     text_keys,
@@ -39,13 +41,13 @@ from index.milvus.rows import (
 from index.milvus.tables import (
     Tables,
     create_tables,
-    generations_on,
+    generations_among,
     make_searchable,
     store_witnesses,
     tables_of,
     vector_index,
 )  # fmt: skip
-from index.stats import index_stats
+from index.stats import stats_of
 from index.terms import Terms, vocabulary_of
 
 log = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def publish(root: Path, address: StoreAddress, *, thoroughly: bool = False) -> P
             layout = live_generation(root)
             manifest = put_right(layout)
             with closing(Catalog.open(layout.catalog)) as catalog:
-                return _Publication(server, root, layout, manifest, catalog).run(began, thoroughly=thoroughly)
+                return _Publication(server, layout, manifest, catalog).run(began, thoroughly=thoroughly)
     finally:
         server.close()
 
@@ -117,7 +119,7 @@ def differences(root: Path, address: StoreAddress) -> list[str]:
         if server.target(address.collection) != tables.passages:
             return [f"{address} does not serve the generation {layout.folder.name}"]
         with closing(Catalog.snapshot(layout.catalog)) as catalog:
-            found = difference_of(server, tables, catalog, known_columns(catalog, layout))
+            found = difference_of(server, tables, known_columns(catalog, layout))
             facts, change = read_facts(server, tables), catalog.history.last_change()
     finally:
         server.close()
@@ -141,22 +143,22 @@ def _patient(address: StoreAddress) -> StoreAddress:
     )
 
 
-def difference_of(server: Server, tables: Tables, catalog: Catalog, columns: PassageColumns) -> Difference:
+def difference_of(server: Server, tables: Tables, columns: PassageColumns) -> Difference:
     """What every number on the server and every number in the catalog say."""
     passages = _all(server.every_row(tables.passages, "", ("number",)), "number")
     rows = list(server.every_row(tables.articles, "", ("number", "story")))
     articles, stories = _all(rows, "number"), _all(rows, "story")
-    texts = np.unique([number_of_text(row) for row in server.every_row(tables.texts, "", ("number",))])
+    parts = map(number_of_text, server.every_row(tables.texts, "", ("number",)))
+    texts = np.unique(np.fromiter((number for number in parts if number != FACTS), dtype=np.int64))
     lacking = np.setdiff1d(columns.numbers, passages, assume_unique=True)
     of_lacking = columns.article_numbers[columns.article_positions[np.searchsorted(columns.numbers, lacking)]]
-    whole = np.intersect1d(articles, texts[texts != FACTS]) if len(texts) else articles[:0]
-    missing = np.union1d(np.setdiff1d(columns.article_numbers, whole), of_lacking)
+    missing = np.union1d(np.setdiff1d(columns.article_numbers, np.intersect1d(articles, texts)), of_lacking)
     both, here, there = np.intersect1d(articles, columns.article_numbers, return_indices=True)
     return Difference(
-        articles=missing.astype(np.int64),
+        articles=missing,
         restored=np.setdiff1d(both[stories[here] != columns.stories[there]], missing),
         passages_over=np.setdiff1d(passages, columns.numbers),
-        articles_over=np.setdiff1d(np.union1d(articles, texts[texts != FACTS]), columns.article_numbers),
+        articles_over=np.setdiff1d(np.union1d(articles, texts), columns.article_numbers),
         words=True,
     )
 
@@ -164,13 +166,13 @@ def difference_of(server: Server, tables: Tables, catalog: Catalog, columns: Pas
 class _Publication:
     """One run: a generation in the catalog, and the collections that it becomes."""
 
-    def __init__(self, server: Server, root: Path, layout: Layout, manifest: Manifest, catalog: Catalog) -> None:
-        self._server, self._root, self._layout, self._manifest, self._catalog = server, root, layout, manifest, catalog
+    def __init__(self, server: Server, layout: Layout, manifest: Manifest, catalog: Catalog) -> None:
+        self._server, self._layout, self._manifest, self._catalog = server, layout, manifest, catalog
+        self._counts = catalog.counts()  # nobody else writes meanwhile
         self._alias = server.address.collection
         self._tables = tables_of(self._alias, manifest.generation)
         self._columns = known_columns(catalog, layout)
         self._terms, self._article_terms = Terms.open(layout.terms), Terms.open(layout.article_terms)
-        self._change = catalog.history.last_change()
         self._stored = self._deleted = 0
 
     def run(self, began: float, *, thoroughly: bool) -> Published:
@@ -182,18 +184,16 @@ class _Publication:
         if not is_new:
             make_searchable(server, tables, len(self._columns.numbers), at_once=True)
         known = self._known() if before == tables.passages else None
-        follows = known is not None and not thoroughly and self._follows(known)
-        if not follows:
-            self._bring(self._everything() if is_new else self._difference(), known)
+        if known is None or thoroughly or not self._follows(known):
+            self._bring(self._everything() if is_new else difference_of(server, tables, self._columns), known)
             make_searchable(server, tables, len(self._columns.numbers))
-        self._settle()
+            self._settle()
         write_facts(server, tables, self._facts(known.sealed if known else None))
         server.point(self._alias, tables.passages)
         self._drop_all_but(before)
-        counts = self._catalog.counts()
         seconds = round(time.monotonic() - began, 3)
         return Published(
-            str(server.address), self._manifest.generation, counts.articles, counts.passages, self._stored,
+            str(server.address), self._manifest.generation, self._counts.articles, self._counts.passages, self._stored,
             self._deleted, seconds,
         )  # fmt: skip
 
@@ -208,7 +208,7 @@ class _Publication:
     def _follows(self, known: Facts) -> bool:
         """Brings what has changed since the server was in step, by the catalog's history; says if that was enough."""
         try:
-            remembered = load_columns(self._layout.columns).change <= known.change <= self._change
+            remembered = load_columns(self._layout.columns).change <= known.change <= self._counts.change
         except IndexDamaged:
             remembered = False
         if not remembered or known.generation != self._manifest.generation:
@@ -225,15 +225,11 @@ class _Publication:
             ),
             known,
         )
-        counts = self._catalog.counts()
-        return self._settled(counts.passages, counts.articles)
+        return self._settled()
 
     def _everything(self) -> Difference:
         nothing = np.empty(0, dtype=np.int64)
         return Difference(self._columns.article_numbers, nothing, nothing, nothing, words=True, anew=True)
-
-    def _difference(self) -> Difference:
-        return difference_of(self._server, self._tables, self._catalog, self._columns)
 
     def _bring(self, what: Difference, known: Facts | None) -> None:
         """Stores and deletes, so that at every moment whatever passage is found has an article that can be shown."""
@@ -243,8 +239,10 @@ class _Publication:
         for part in _parts(what.articles, _ARTICLES_A_PART):
             self._store_articles(part)
         for part in _parts(what.restored, _ARTICLES_A_PART):
-            server.upsert(tables.articles, self._article_rows(part))
-        going = list(self._going(what.articles_over))
+            articles = self._catalog.articles(part.tolist())
+            rows = [self._article_row(n, one, self._with_vectors(n)[1]) for n, one in articles.items()]
+            server.upsert(tables.articles, rows)
+        going, texts = self._going(what.articles_over)
         words = set[str]()
         for rows in _batched(self._word_rows(what, going), _WORDS_A_PART):
             server.upsert(tables.words, rows)
@@ -254,54 +252,49 @@ class _Publication:
             server.delete(tables.words, [key for key in there if key not in words])
         server.delete(tables.passages, what.passages_over.tolist())
         server.delete(tables.articles, what.articles_over.tolist())
-        for part in _parts(what.articles_over, _ARTICLES_A_PART):
-            keys = [row["number"] for row in server.rows(tables.texts, text_keys(part.tolist()), ("number",))]
-            server.delete(tables.texts, keys)
+        server.delete(tables.texts, texts)
         self._deleted += len(what.passages_over)
 
-    def _going(self, numbers: Numbers) -> Iterator[Article]:
-        """The articles that are about to be deleted, of which only the server knows any more."""
+    def _going(self, numbers: Numbers) -> tuple[list[Article], list[int]]:
+        """The articles that are about to be deleted, of which only the server knows any more, and their texts' keys."""
+        articles, keys = list[Article](), list[int]()
         for part in _parts(numbers, _ARTICLES_A_PART):
-            texts: dict[int, list[Row]] = {}
-            for row in self._server.rows(self._tables.texts, text_keys(part.tolist()), ("number", "text")):
-                texts.setdefault(number_of_text(row), []).append(row)
-            for rows in texts.values():
+            texts = self._server.rows(self._tables.texts, text_keys(part.tolist()), ("number", "text"))
+            keys += [row["number"] for row in texts]
+            for rows in by_article(texts).values():
                 with suppress(IndexDamaged):  # then its words are counted too often until the next rebuild
-                    yield article_in(rows)
+                    articles.append(article_in(rows))
+        return articles, keys
 
     def _store_articles(self, numbers: Numbers) -> None:
-        articles = self._catalog.articles(numbers.tolist())
-        texts = [row for number, article in articles.items() for row in text_rows(number, article)]
-        for rows in _batched(texts, _ROWS_A_PART):
-            self._server.upsert(self._tables.texts, rows)
-        self._server.upsert(self._tables.articles, self._article_rows(numbers))
-        passages = list(self._passage_rows(articles))
-        for rows in _batched(passages, _ROWS_A_PART):
-            self._server.upsert(self._tables.passages, rows)
+        texts, articles, passages = list[Row](), list[Row](), list[Row]()
+        for number, article in self._catalog.articles(numbers.tolist()).items():
+            inside, vectors = self._with_vectors(number)
+            texts += text_rows(number, article)
+            articles.append(self._article_row(number, article, vectors))
+            passages += self._passage_rows(article, inside, vectors)
+        for table, rows in (
+            (self._tables.texts, texts), (self._tables.articles, articles), (self._tables.passages, passages),
+        ):  # fmt: skip
+            for part in _batched(rows, _ROWS_A_PART):
+                self._server.upsert(table, part)
         self._stored += len(passages)
 
-    def _article_rows(self, numbers: Numbers) -> list[Row]:
-        columns = self._columns
-        at = np.searchsorted(columns.article_numbers, numbers)
-        firsts = np.searchsorted(columns.article_positions, at, side="left")
-        counts = np.searchsorted(columns.article_positions, at, side="right") - firsts
-        runs = [columns.numbers[first : first + count] for first, count in zip(firsts, counts, strict=True)]
-        vectors = self._catalog.vectors(np.concatenate([*runs, columns.numbers[:0]]), self._manifest.model.dimension)
-        means = mean_directions(vectors, counts)
-        articles = self._catalog.articles(numbers.tolist())
-        return [
-            article_row(number, int(columns.stories[position]), articles[number], mean)
-            for number, position, mean in zip(numbers.tolist(), at.tolist(), means, strict=True)
-        ]
+    def _with_vectors(self, article: int) -> tuple[list[Passage], Matrix]:
+        """The passages of an article, and their vectors."""
+        passages = self._catalog.passages_of(article)
+        numbers = np.asarray([passage.number for passage in passages], dtype=np.int64)
+        return passages, self._catalog.vectors(numbers, self._manifest.model.dimension)
 
-    def _passage_rows(self, articles: dict[int, Article]) -> Iterator[Row]:
+    def _article_row(self, number: int, article: Article, vectors: Matrix) -> Row:
+        story = self._columns.stories[np.searchsorted(self._columns.article_numbers, number)]
+        [mean] = mean_directions(vectors, np.asarray([len(vectors)]))
+        return article_row(number, int(story), article, mean)
+
+    def _passage_rows(self, article: Article, passages: Sequence[Passage], vectors: Matrix) -> Iterator[Row]:
         mean = self._terms.mean_length if self._server.has_sparse_vectors else None
-        for number, article in articles.items():
-            passages = self._catalog.passages_of(number)
-            numbers = np.asarray([passage.number for passage in passages], dtype=np.int64)
-            vectors = self._catalog.vectors(numbers, self._manifest.model.dimension)
-            for place, (passage, vector) in enumerate(zip(passages, vectors, strict=True)):
-                yield passage_row(passage, place, article, passage_document(passage, article), vector, mean)
+        for place, (passage, vector) in enumerate(zip(passages, vectors, strict=True)):
+            yield passage_row(passage, place, article, passage_document(passage, article), vector, mean)
 
     def _word_rows(self, what: Difference, going: Sequence[Article]) -> Iterator[Row]:
         """The words and names of articles that come and go, or of the whole corpus, and how often each occurs now."""
@@ -325,41 +318,40 @@ class _Publication:
 
     def _settle(self) -> None:
         """Waits until the server counts what the catalog does. Raises StoreIncomplete when it never does."""
-        counts = self._catalog.counts()
         until = time.monotonic() + _SETTLE_SECONDS
-        while not self._settled(counts.passages, counts.articles):
+        while not self._settled():
             if time.monotonic() > until:
                 raise StoreIncomplete(str(self._server.address), "what was stored is not counted")
             time.sleep(_SETTLE_PAUSE_SECONDS)
 
-    def _settled(self, passages: int, articles: int) -> bool:
+    def _settled(self) -> bool:
         tables = self._tables
         held = tuple(self._server.count(table, "number > 0") for table in (tables.passages, tables.articles))
-        return held == (passages, articles)
+        return held == (self._counts.passages, self._counts.articles)
 
     def _facts(self, sealed: int | None) -> Facts:
-        columns, counts = self._columns, self._catalog.counts()
+        columns, counts = self._columns, self._counts
         last_passage, last_article = self._catalog.history.last_numbers()
         days = columns.days[columns.days > 0]
         return Facts(
             generation=self._manifest.generation, change=counts.change, model=self._manifest.model,
             articles=counts.articles, passages=counts.passages, set_aside=counts.set_aside,
-            last_passage=last_passage, last_article=last_article, passages_ever=self._terms.ever,
+            last_article=last_article, passages_ever=self._terms.ever,
             articles_ever=self._article_terms.ever, mean_length=self._terms.mean_length,
             mean_article_length=self._article_terms.mean_length,
             first_day=int(days.min()) if len(days) else 0, last_day=int(days.max()) if len(days) else 0,
             index=str(vector_index(self._server, counts.passages)["index_type"]), published=int(time.time() * 1000),
             least=counts.passages, sealed=last_passage if sealed is None else sealed,
-            stats=index_stats(self._root),
+            stats=stats_of(self._layout),
         )  # fmt: skip
 
     def _drop_all_but(self, before: str | None) -> None:
         """Deletes generations that are neither live nor the one before, on which searches may still be under way."""
-        for tables in generations_on(self._server, self._alias):
+        there = self._server.collections()
+        for tables in generations_among(there, self._alias):
             if tables.passages not in (self._tables.passages, before):
-                for name in tables.all:
-                    if name in self._server.collections():
-                        self._server.drop(name)
+                for name in (name for name in tables.all if name in there):
+                    self._server.drop(name)
 
 
 def _name_rows(columns: PassageColumns) -> Iterator[Row]:

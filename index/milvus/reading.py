@@ -16,7 +16,7 @@ from index.milvus.rows import (
     PassageFacts,
     article_facts,
     article_in,
-    number_of_text,
+    by_article,
     passage_facts,
     text_keys,
 )  # fmt: skip
@@ -104,9 +104,8 @@ class Reader:
         """These articles themselves."""
         rows: dict[int, list[Row]] = {}
         for start in range(0, len(numbers), _TEXTS_A_QUESTION):
-            part = numbers[start : start + _TEXTS_A_QUESTION]
-            for row in self.rows(self.tables.texts, text_keys(part), ("number", "text")):
-                rows.setdefault(number_of_text(row), []).append(row)
+            keys = text_keys(numbers[start : start + _TEXTS_A_QUESTION])
+            rows |= by_article(self.rows(self.tables.texts, keys, ("number", "text")))
         self._require(numbers, rows)
         return {number: article_in(rows[number]) for number in numbers}
 

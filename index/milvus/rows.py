@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.article import Article, Passage, content_hash
-from index.bm25 import K1, B
+from index.bm25 import saturated
 from index.encoder import Matrix
 from index.errors import MEND_STORE, IndexDamaged
 from index.forward import GAP, Codes, Often, code
 from index.milvus.client import Row
-from index.milvus.tables import LETTERS, MOST_BYTES, MOST_GRAMS
+from index.milvus.tables import LETTERS, MOST_BYTES, MOST_GRAMS, NOTHING
 from index.terms import TermDocument, codes_of, day_ordinal
 from index.urls import normalised_url
 
@@ -187,7 +187,15 @@ def text_keys(numbers: Sequence[int]) -> str:
         for number in numbers
         if 0 <= number < _NUMBERS
     )
-    return " or ".join(ranges) or "number < 0"
+    return " or ".join(ranges) or NOTHING
+
+
+def by_article(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    """Rows of texts by the number of the article that each is part of."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(number_of_text(row), []).append(row)
+    return found
 
 
 def number_of_text(row: Row) -> int:
@@ -235,13 +243,14 @@ def labels_of(article: Article) -> list[str]:
     labels += [label("h", ".".join(names[at:])) for at in range(len(names))]
     labels += [label("a", name) for name in article.authors[:500]]
     if article.language:
-        parts = article.language.lower().replace("_", "-").split("-")
+        parts = article.language.replace("_", "-").split("-")
         labels += [label("l", "-".join(parts[: at + 1])) for at in range(len(parts))]
     return list(dict.fromkeys(labels))
 
 
 def label(kind: str, name: str) -> str:
-    """What stands for a name, whatever its case."""
+    """What stands for a name, whatever its case, and for a language, whatever stands between its parts."""
+    name = name.replace("_", "-") if kind == "l" else name
     return f"{kind}:{cut(name.strip().casefold(), _LABEL_BYTES)}"
 
 
@@ -288,8 +297,7 @@ def _weights(codes: Codes, mean_length: float) -> dict[int, float]:
     The mean length is that of the corpus when the passage was published: the exact score is counted from the words.
     """
     words, counts = np.unique(codes[codes != GAP], return_counts=True)
-    length = int(counts.sum())
-    weights = (K1 + 1) * counts / (counts + K1 * (1 - B + B * length / (mean_length or 1.0)))
+    weights = saturated(counts, int(counts.sum()), mean_length)
     if not len(words):
         return {_LAST_DIMENSION: 1e-9}  # what has no words has to have something
     return dict(zip(np.minimum(words, _LAST_DIMENSION).tolist(), weights.tolist(), strict=True))

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from index.article import Article, Copy, Passage
-from index.bm25 import K1, Matches, matches, worth
+from index.bm25 import K1, Matches, idf, matches, worth
 from index.catalog import Counts
 from index.columns import Numbers
 from index.encoder import Matrix, ModelIdentity
@@ -33,7 +33,6 @@ from index.milvus.expressions import (
     of_articles,
     of_titles,
     quoted,
-    stems_of,
 )  # fmt: skip
 from index.milvus.facts import Facts, live_facts, read_facts
 from index.milvus.reading import Reader
@@ -48,12 +47,12 @@ from index.milvus.rows import (
     stand_side_by_side,
 )  # fmt: skip
 from index.milvus.tables import WITNESS_WORDS, Tables, search_parameters, witness_vector
-from index.milvus.vocabulary import MilvusVocabulary, idf
+from index.milvus.vocabulary import MilvusVocabulary
 from index.names import Names
 from index.scope import Scope
 from index.store import ArticleFacts as Facets
 from index.store import Candidates
-from index.terms import Word, as_word, spellings, stems_in
+from index.terms import Word, as_word, spellings, stems_of
 
 # Words of titles that begin as was typed: the commonest of them.
 _MOST_ENDINGS = 64
@@ -195,7 +194,6 @@ class MilvusStore:
         for number in np.unique(numbers).tolist():
             runs.add_ordered(number, known[number].codes)
         runs.flush()
-        self._vocabulary.expect(_stems(words, pairs))
         vocabulary = self._vocabulary
         return self._matched(words, pairs, numbers, runs, vocabulary.idf, vocabulary.frequency, self.told.mean_length)
 
@@ -228,7 +226,6 @@ class MilvusStore:
             one = known[number]
             runs.add_counted(number, one.codes, one.often, one.length)
         runs.flush()
-        self._vocabulary.expect(_stems(words, ()))
         return self._matched(
             words, (), articles, runs, self._article_idf, self._articles_with, self.told.mean_article_length
         )
@@ -263,8 +260,8 @@ class MilvusStore:
         if not last or size < 1:
             return np.empty(0, dtype=np.int64)
         begun = self._vocabulary.beginning_with("stem", last, _MOST_ENDINGS)
-        ends = dict.fromkeys([*(stem for stem, _, _ in stems_in(last)), *begun])
-        whole_words = [stem for word in whole for stem, _, _ in stems_in(word)]
+        ends = dict.fromkeys([*stems_of(last), *begun])
+        whole_words = [stem for word in whole for stem in stems_of(word)]
         conditions = [holding_any([gram for stem in ends for gram in phrase_grams([stem], in_title=True)])]
         conditions += [holding(phrase_grams([stem], in_title=True)) for stem in whole_words]
         rows = self._reader.latest(self.tables.passages, all_of("place == 0", *conditions), ("article", "day"), size)
@@ -377,7 +374,7 @@ class MilvusStore:
         return tuple(
             name
             for name, kind in asked
-            if not self._reader.rows(self.tables.articles, named(name, kind), ("number",), size=1)
+            if not self._reader.rows(self.tables.articles, named(kind, name), ("number",), size=1)
         )
 
     # -- words -------------------------------------------------------------------------------------
@@ -408,6 +405,7 @@ class MilvusStore:
     ) -> Matches:  # fmt: skip
         asked = [as_word(word) for word in words]
         stems = _stems(asked, pairs)
+        self._vocabulary.expect(stems)
         weighed = [(word.alternatives, worth(word.alternatives, information, occurs)) for word in asked]
         return matches(weighed, pairs, {s: information(s) for s in stems}, runs.find(stems, numbers), mean_length)
 

@@ -10,6 +10,7 @@ All begin with the alias, so one switch of it moves everything at once. Milvus w
 have one of their letters, by which misspelled ones are found.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ MOST_GRAMS = 4_096
 """What an array holds at most."""
 LETTERS = 38
 """Dimensions of a word's vector: letters, digits, and two for all the rest."""
+NOTHING = "number < 0"
+"""The condition that no passage, article or text fits."""
 WITNESS_WORDS = {0: 1.0}
 """A dimension that stands for no word."""
 WITNESS_LETTERS = [-1.0] * LETTERS
@@ -71,9 +74,9 @@ def tables_of(alias: str, generation: str) -> Tables:
     return Tables(f"{alias}_{generation.replace('-', '_')}")
 
 
-def generations_on(server: Server, alias: str) -> list[Tables]:
-    """The generations of a corpus that a server holds, newest first, finished or not."""
-    made = [name.removesuffix("_texts") for name in server.collections() if name.endswith("_texts")]
+def generations_among(collections: Sequence[str], alias: str) -> list[Tables]:
+    """The generations of a corpus that a server with these collections holds, newest first, finished or not."""
+    made = [name.removesuffix("_texts") for name in collections if name.endswith("_texts")]
     # A generation's id begins with a year; another corpus may have a name that begins as this one's.
     return [Tables(name) for name in sorted(made, reverse=True) if name.startswith(f"{alias}_2")]
 
@@ -96,7 +99,7 @@ def create_tables(server: Server, tables: Tables, dimension: int) -> bool:
             *(Column(name, "VARCHAR", max_length=MOST_BYTES) for name in ("id", "facts")),
             words, Column("length", "INT64"), Column("vector", "FLOAT_VECTOR", dim=dimension),
         ],
-        tables.texts: [key, Column("text", "VARCHAR", max_length=MOST_BYTES), _no_vector()],
+        tables.texts: [key, Column("text", "VARCHAR", max_length=MOST_BYTES), Column("vector", "FLOAT_VECTOR", dim=2)],
         tables.words: [
             Column("key", "VARCHAR", is_key=True, max_length=_KEY_BYTES), Column("kind", "VARCHAR", max_length=16),
             Column("word", "VARCHAR", max_length=_KEY_BYTES),
@@ -150,11 +153,8 @@ def make_searchable(server: Server, tables: Tables, passages: int, *, at_once: b
             indexes["sparse"] = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "IP"}
         indexes |= {field: {"index_type": "INVERTED"} for field in lookups.get(name, ())}
         jobs[name] = indexes
-    if server.is_lite:
-        for name, indexes in jobs.items():
-            server.make_searchable(name, indexes, at_once=at_once)
-        return
-    with ThreadPoolExecutor(len(jobs)) as pool:  # seconds each, in which nothing is done here
+    # Seconds each, in which nothing is done here; in a file one after the other.
+    with ThreadPoolExecutor(1 if server.is_lite else len(jobs)) as pool:
         done = [pool.submit(server.make_searchable, name, indexes, at_once=at_once) for name, indexes in jobs.items()]
         for job in done:
             job.result()
@@ -181,7 +181,3 @@ def search_parameters(index: str, size: int) -> dict[str, int]:
     if index == "DISKANN":
         return {"search_list": max(size, _LEAST_EF)}
     return {"nprobe": _PROBED} if index.startswith(("IVF", "SCANN")) else {}
-
-
-def _no_vector() -> Column:
-    return Column("vector", "FLOAT_VECTOR", dim=2)

@@ -1,11 +1,11 @@
 """The words of a corpus on a server: looked up many at once, and remembered."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from index.bm25 import idf
 from index.columns import Numbers
 from index.milvus.client import Server
 from index.milvus.expressions import quoted
@@ -115,8 +115,3 @@ class MilvusVocabulary:
         if key not in self._known:
             self.expect([word] if kind == "stem" else [], [word] if kind == "spelling" else [])
         return self._known[key]
-
-
-def idf(frequency: int, documents: int) -> float:
-    """Inverse document frequency as tantivy (after Lucene) counts it."""
-    return math.log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
